@@ -1,0 +1,3 @@
+"""lorawiz: train a LoRA from a terminal, on a remote GPU box."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Images and words: dataset.jsonl, the one image loader, buckets, batches, prompts."""

@@ -1,0 +1,200 @@
+"""Base checkpoints on the disk: found by name, recognised by content, never unpickled."""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lorawiz.errors import MissingExtraError, ModelError, visible_text
+from lorawiz.families import FAMILIES
+from lorawiz.families.safetensors_header import SafetensorsHeader, read_header
+from lorawiz.paths import Project, iter_model_candidates, model_folders
+
+_LDM_UNET_INPUT = "model.diffusion_model.input_blocks.0.0.weight"
+_LDM_CONTEXT = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
+_LDM_SDXL = "conditioner.embedders.1.model.ln_final.weight"
+_LDM_SD2 = "cond_stage_model.model.ln_final.weight"
+_LDM_SD15 = "cond_stage_model.transformer.text_model.final_layer_norm.weight"
+_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
+FOLDER_PARTS = ("unet", "vae", "text_encoder")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A base model that is there and has been recognised."""
+
+    path: Path
+    layout: Literal["single", "diffusers"]
+    """One file in the original (LDM) key layout, or a diffusers folder."""
+    family: str
+    size: str
+    num_bytes: int
+
+
+def find_checkpoint(name: str, project: Project | None) -> Path:
+    """Where the checkpoint or VAE `name` lies. Raises ModelError that lists the folders searched."""
+    for candidate in iter_model_candidates(name, project):
+        if candidate.exists():
+            return candidate
+    if _HUB_ID.match(name):
+        return find_in_hub_cache(name)
+    folders = ", ".join(visible_text(str(folder)) for folder in model_folders(project))
+    raise ModelError(
+        f"{visible_text(name)}: no such model in {folders}",
+        "put the file into one of these folders, or: lorawiz set base.checkpoint NAME",
+    )
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether `name` can be a hub id, owner/name."""
+    return bool(_HUB_ID.match(name))
+
+
+def inspect_checkpoint(path: Path) -> Checkpoint:
+    """Recognise the checkpoint at `path` from its keys or configs.
+
+    Raises ModelError: pickled, torn, or of a family that lorawiz does not know.
+    """
+    if path.is_dir():
+        return _inspect_folder(path)
+    header = read_header(path)
+    family, size = _recognise_single_file(path, header)
+    return Checkpoint(path, "single", family, size, header.num_bytes)
+
+
+def _recognise_single_file(path: Path, header: SafetensorsHeader) -> tuple[str, str]:
+    shown = visible_text(path.name)
+    shapes = header.shapes
+    if _LDM_UNET_INPUT not in shapes:
+        kind = (
+            "a LoRA"
+            if any(".lora_" in key or "lora_unet" in key for key in shapes)
+            else ("a file of other weights")
+        )
+        raise ModelError(
+            f"{shown}: {kind}, not a base checkpoint",
+            "base.checkpoint wants a whole model: U-Net, VAE and text encoder in one file",
+        )
+    for mark, title in ((_LDM_SDXL, "SDXL"), (_LDM_SD2, "Stable Diffusion 2.x")):
+        if mark in shapes:
+            raise ModelError(f"{shown}: a {title} checkpoint; families are {_known_families()}")
+    if _LDM_SD15 not in shapes:
+        raise ModelError(
+            f"{shown}: a U-Net without its text encoder",
+            "use the full checkpoint, not a pruned part",
+        )
+    return _match_size(shown, shapes[_LDM_UNET_INPUT][0], shapes[_LDM_CONTEXT][1])
+
+
+def _inspect_folder(path: Path) -> Checkpoint:
+    shown = visible_text(str(path))
+    for part in FOLDER_PARTS:
+        if not (path / part / "config.json").is_file():
+            raise ModelError(
+                f"{shown}: no {part}/config.json, so not a diffusers folder",
+                "point base.checkpoint at a .safetensors file or at a whole diffusers folder",
+            )
+        weights = list((path / part).glob("*.safetensors"))
+        if not weights:
+            pickled = list((path / part).glob("*.bin"))
+            raise ModelError(
+                f"{shown}: {part}/ holds {'only pickled weights (.bin)' if pickled else 'no weights'}",
+                "download the .safetensors variant of the model",
+            )
+        for file in weights:
+            read_header(file)
+    try:
+        unet = json.loads((path / "unet" / "config.json").read_text("utf-8"))
+        width, context = unet["block_out_channels"][0], unet["cross_attention_dim"]
+    except (ValueError, KeyError, IndexError, TypeError, OSError) as error:
+        raise ModelError(f"{shown}/unet/config.json: not a U-Net's config") from error
+    if unet.get("addition_embed_type"):
+        raise ModelError(f"{shown}: an SDXL folder; families are {_known_families()}")
+    family, size = _match_size(shown, width, context)
+    num_bytes = sum(
+        f.stat().st_size for p in FOLDER_PARTS for f in (path / p).glob("*.safetensors")
+    )
+    return Checkpoint(path, "diffusers", family, size, num_bytes)
+
+
+def _match_size(shown: str, unet_width: int, context_dim: int) -> tuple[str, str]:
+    for card in FAMILIES.values():
+        for size, facts in card.sizes.items():
+            if facts.unet_width == unet_width and card.context_dim[size] == context_dim:
+                return card.name, size
+    raise ModelError(
+        f"{shown}: a U-Net of width {unet_width} that reads text of width {context_dim}; "
+        f"families are {_known_families()}"
+    )
+
+
+def _known_families() -> str:
+    return ", ".join(f"{card.name} ({card.title})" for card in FAMILIES.values())
+
+
+HUB_PATTERNS = [
+    *(f"{part}/config.json" for part in FOLDER_PARTS),
+    *(f"{part}/*.safetensors" for part in FOLDER_PARTS),
+    "model_index.json",
+]
+"""The files of a hub repository that training reads."""
+
+
+def find_in_hub_cache(hub_id: str) -> Path:
+    """The folder of a hub model that is in the local cache. Never touches the network.
+
+    Raises ModelError that names the files and the folder to put them in.
+    """
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import LocalEntryNotFoundError
+    except ImportError as error:
+        raise MissingExtraError(f"the hub model {hub_id}", "train") from error
+    try:
+        found = Path(snapshot_download(hub_id, allow_patterns=HUB_PATTERNS, local_files_only=True))
+    except LocalEntryNotFoundError as error:
+        owner, _, name = hub_id.partition("/")
+        raise ModelError(
+            f"{hub_id}: not on this machine",
+            f"lorawiz run fetches it; without a network put unet/, vae/ and text_encoder/ "
+            f"(config.json and *.safetensors each) into models/{owner}/{name}/",
+        ) from error
+    return found
+
+
+def hub_download_bytes(hub_id: str) -> int:
+    """Bytes that fetching `hub_id` would move. Asks the hub. Raises ModelError."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    try:
+        files = HfApi().model_info(hub_id, files_metadata=True).siblings or []
+    except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
+        raise _hub_failure(hub_id, error) from error
+    wanted = [f for f in files if any(Path(f.rfilename).match(p) for p in HUB_PATTERNS)]
+    if not any(f.rfilename.endswith(".safetensors") for f in wanted):
+        raise ModelError(f"{hub_id}: no diffusers folder with .safetensors on the hub")
+    return sum(f.size or 0 for f in wanted)
+
+
+def fetch_from_hub(hub_id: str) -> Path:
+    """Fetch a hub model into the hub's cache (resumes what is half there). Raises ModelError."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=HUB_PATTERNS))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
+        raise _hub_failure(hub_id, error) from error
+
+
+def _hub_failure(hub_id: str, error: Exception) -> ModelError:
+    endpoint = os.environ.get("HF_ENDPOINT", "the hub")
+    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return ModelError(
+        f"{hub_id}: not to be had from {endpoint}: {visible_text(first_line)[:200]}",
+        f"check the name and the network, or put unet/, vae/ and text_encoder/ (config.json and "
+        f"*.safetensors each) into models/{hub_id}/",
+    )

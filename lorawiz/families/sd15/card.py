@@ -1,0 +1,27 @@
+"""Stable Diffusion 1.x: what it is, without torch."""
+
+from pathlib import Path
+
+from lorawiz.families.card import FamilyCard, FamilySize
+
+_CONFIGS = Path(__file__).with_name("configs")
+
+CARD = FamilyCard(
+    name="sd15",
+    title="Stable Diffusion 1.x",
+    architecture="stable-diffusion-v1/lora",
+    base_model_version="sd_v1",
+    sizes={
+        "full": FamilySize(_CONFIGS / "full", unet_width=320),
+        "tiny": FamilySize(_CONFIGS / "tiny", unet_width=32),
+    },
+    context_dim={"full": 768, "tiny": 32},
+    native_resolution=512,
+    vae_scale=8,
+    latent_channels=4,
+    num_lora_modules=(192, 72),
+    lora_width_sum=(0, 0),
+    num_parameters=(859_520_964, 123_060_480, 83_653_863),
+    activation_bytes=(0.48e9, 0.18e9),
+    checkpointed_bytes=0.08e9,
+)

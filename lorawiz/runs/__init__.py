@@ -1,0 +1,1 @@
+"""A run seen from outside: its folder, journal, launch, status and control."""

@@ -1,0 +1,85 @@
+"""Starting a trainer: accelerate, in a session of its own, that outlives the terminal."""
+
+import os
+import subprocess
+import sys
+import time
+
+from lorawiz.errors import RunError, visible_text
+from lorawiz.runs.control import clear_requests
+from lorawiz.runs.folder import RunFolder
+from lorawiz.runs.journal import JournalWriter
+from lorawiz.runs.processes import describe_process, start_detached
+from lorawiz.runs.view import load_view
+from lorawiz.spec.tables import Spec
+
+
+def launch_command(run: RunFolder, spec: Spec) -> list[str]:
+    """What is executed. Every flag is given, so that no accelerate config has a say."""
+    return [
+        sys.executable, "-m", "accelerate.commands.launch",
+        "--num_processes", "1",
+        "--num_machines", "1",
+        "--mixed_precision", spec.train.mixed_precision,
+        "--dynamo_backend", "no",
+        "--num_cpu_threads_per_process", str(_num_threads(spec)),
+        "-m", "lorawiz.train", str(run.path),
+    ]  # fmt: skip
+
+
+def launch(run: RunFolder, spec: Spec) -> subprocess.Popen[bytes]:
+    """Start the trainer of `run` and note it in the journal."""
+    clear_requests(run)
+    environment = {
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+        # warnings of the launcher about its own defaults; each flag is given
+        "ACCELERATE_LOG_LEVEL": "error",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    command = launch_command(run, spec)
+    process = start_detached(command, run.log, environment)
+    journal = JournalWriter(run.journal)
+    journal.write("launch", **describe_process(process.pid).as_event(), command=command)
+    journal.close()
+    return process
+
+
+def wait_for_trainer(
+    run: RunFolder, process: subprocess.Popen[bytes], timeout_s: float = 300.0
+) -> None:
+    """Return once the trainer has taken the run lock, or has ended.
+
+    Raises RunError with the end of its log when it died without a word.
+    """
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        view = load_view(run)
+        if view.outcome is not None or view.is_trainer_up:
+            return
+        if process.poll() is not None:
+            time.sleep(0.2)  # its last line may still be on the way
+            if load_view(run).outcome is None:
+                raise RunError(
+                    f"the trainer of {run.run_id} died while starting: {last_log_line(run)}",
+                    f"lorawiz logs {run.run_id}",
+                )
+            return
+        time.sleep(0.05)
+
+
+def last_log_line(run: RunFolder) -> str:
+    """The last line of train.log that says something."""
+    try:
+        lines = run.log.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    said = [line.strip() for line in lines if line.strip()]
+    return visible_text(said[-1]) if said else ""
+
+
+def _num_threads(spec: Spec) -> int:
+    if spec.launch.num_cpu_threads_per_process is not None:
+        return spec.launch.num_cpu_threads_per_process
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdigit() and int(given) > 0 else os.cpu_count() or 1

@@ -1,0 +1,297 @@
+"""lorawiz.toml on the disk: read with tomllib, checked with pydantic, edited with tomlkit."""
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+import tomlkit.exceptions
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from lorawiz.errors import SpecError, visible_text
+from lorawiz.paths import write_atomically
+from lorawiz.spec.lines import find_line
+from lorawiz.spec.tables import Spec
+
+MAX_SPEC_BYTES = 1 << 20
+
+
+def load_spec(path: Path, overrides: Mapping[str, str] | None = None) -> Spec:
+    """Read and check the spec at `path`, with `overrides` (dotted key → text) put on top.
+
+    Raises SpecError that names file, line and key of everything that is wrong.
+    """
+    text = read_spec_text(path)
+    values = _parse(text, path)
+    for dotted, value in (overrides or {}).items():
+        _assign(values, dotted, _typed_value(dotted, value)[0])
+    return build_spec(values, text, path.name)
+
+
+def read_spec_text(path: Path) -> str:
+    """The text of the spec, without a byte order mark; line ends as they are."""
+    try:
+        if path.stat().st_size > MAX_SPEC_BYTES:
+            raise SpecError(f"{path.name}: larger than 1 MiB, which no spec is")
+        return path.read_bytes().decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise SpecError(f"{path.name}:{line}: not UTF-8", "save the file as UTF-8") from error
+    except OSError as error:
+        raise SpecError(f"{path}: {error.strerror}") from error
+
+
+def build_spec(values: Mapping[str, Any], text: str = "", file_name: str = "spec") -> Spec:
+    """The spec made of `values`; `text` serves to find the lines of what is wrong."""
+    try:
+        return Spec.model_validate(values)
+    except ValidationError as error:
+        # a union reports once for each of its members
+        problems = list(dict.fromkeys(_problem(d, text, file_name) for d in error.errors()))
+        message = "\n".join(_join(problem) for problem in problems[:-1])
+        last, hint = problems[-1]
+        raise SpecError(f"{message}\n{last}" if message else last, hint) from error
+
+
+def dump_spec(spec: Spec) -> str:
+    """Every value of `spec` as TOML; what is not set is left out."""
+    values = spec.model_dump(by_alias=True, exclude_none=True, mode="json")
+    return tomlkit.dumps(values)
+
+
+def flatten(spec: Spec) -> dict[str, Any]:
+    """Every value of the spec by its dotted key."""
+    flat: dict[str, Any] = {}
+    for table, value in spec.model_dump(by_alias=True, mode="json").items():
+        if isinstance(value, dict):
+            flat.update({f"{table}.{key}": inner for key, inner in value.items()})
+        else:
+            flat[table] = value
+    return flat
+
+
+def set_value(path: Path, dotted: str, text_value: str) -> tuple[Any, Any]:
+    """Set one key in the file; comments, order and line ends stay. Returns (old, new).
+
+    Raises SpecError, with the file untouched, when the key is unknown or the value is wrong.
+    """
+    text = read_spec_text(path)
+    old = flatten(build_spec(_parse(text, path), text, path.name))
+    value, is_toml = _typed_value(dotted, text_value)
+    document = _parse_for_edit(text, path)
+    # tomlkit keeps the number as it was typed: 1e-4 stays 1e-4
+    _assign(document, dotted, tomlkit.value(text_value) if is_toml else value)
+    return _write_edit(path, document, old, dotted)
+
+
+def unset_value(path: Path, dotted: str) -> tuple[Any, Any]:
+    """Take one key out of the file, so that its default holds. Returns (old, new)."""
+    text = read_spec_text(path)
+    old = flatten(build_spec(_parse(text, path), text, path.name))
+    find_field(dotted)
+    document = _parse_for_edit(text, path)
+    table, _, key = dotted.rpartition(".")
+    holder: Any = document.get(table, {}) if table else document
+    if key not in holder:
+        return old[dotted], old[dotted]
+    del holder[key]
+    return _write_edit(path, document, old, dotted)
+
+
+def find_field(dotted: str) -> FieldInfo:
+    """The field behind a dotted key. Raises SpecError with the nearest known key."""
+    table_name, _, key = dotted.rpartition(".")
+    if not table_name and key == "schema":
+        return Spec.model_fields["schema_version"]
+    table = _tables().get(table_name)
+    if table is not None and key in table.model_fields:
+        return table.model_fields[key]
+    nearest = _nearest(dotted, known_keys())
+    hint = f"did you mean {nearest}?" if nearest else "lorawiz get lists every key"
+    raise SpecError(f"{visible_text(dotted)}: unknown setting", hint)
+
+
+def known_keys() -> list[str]:
+    """Every dotted key of the spec, in the order of the file."""
+    return [
+        "schema",
+        *(f"{t}.{key}" for t, model in _tables().items() for key in model.model_fields),
+    ]
+
+
+def _tables() -> dict[str, type[BaseModel]]:
+    return {
+        name: field.annotation
+        for name, field in Spec.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    }
+
+
+def _parse(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        match = re.search(r"^(.*) \(at line (\d+), column (\d+)\)$", str(error), re.DOTALL)
+        reason, line, column = match.groups() if match else (str(error), "", "")
+        if not line:  # "at end of document"
+            line, column = str(text.count("\n") + 1), "1"
+        raise SpecError(
+            f"{path.name}:{line}: not valid TOML: {visible_text(reason)} (column {column})",
+            'text needs quotes: key = "value"',
+        ) from error
+    except (RecursionError, ValueError) as error:
+        # tomllib recurses into nested arrays, and refuses integers of thousands of digits
+        raise SpecError(
+            f"{path.name}:1: not valid TOML: nested too deep or a number too long"
+        ) from error
+
+
+def _parse_for_edit(text: str, path: Path) -> tomlkit.TOMLDocument:
+    try:
+        return tomlkit.parse(text)
+    except tomlkit.exceptions.TOMLKitError as error:
+        raise SpecError(
+            f"{path.name}: cannot be edited in place: {visible_text(str(error))}"
+        ) from error
+
+
+def _write_edit(
+    path: Path, document: tomlkit.TOMLDocument, old: dict[str, Any], dotted: str
+) -> tuple[Any, Any]:
+    text = tomlkit.dumps(document)
+    if "\r\n" in text:
+        text = text.replace("\r\n", "\n").replace("\n", "\r\n")
+    new = flatten(build_spec(_parse(text, path), text, path.name))
+    write_atomically(path, text)
+    return old[dotted], new[dotted]
+
+
+def _assign(values: Any, dotted: str, value: Any) -> None:
+    table, _, key = dotted.rpartition(".")
+    if table and table not in values:
+        values[table] = tomlkit.table() if isinstance(values, tomlkit.TOMLDocument) else {}
+    holder = values[table] if table else values
+    holder[key] = value
+
+
+def _typed_value(dotted: str, text: str) -> tuple[Any, bool]:
+    """What the user typed, read as TOML where the field takes that (True), else as plain text."""
+    find_field(dotted)
+    candidates: list[tuple[Any, bool]] = [(text, False)]
+    with suppress(tomllib.TOMLDecodeError, RecursionError, ValueError):
+        candidates.insert(0, (tomllib.loads(f"value = {text}")["value"], True))
+    failure: SpecError | None = None
+    for candidate in candidates:
+        try:
+            build_spec(_nested(dotted, candidate[0]), file_name="")
+        except SpecError as error:
+            # rules between two keys are checked on the whole file, not here
+            if not error.message.startswith((f"{dotted}:", f"{dotted} =")):
+                return candidate
+            failure = failure or error
+        else:
+            return candidate
+    assert failure is not None
+    raise failure
+
+
+def _nested(dotted: str, value: Any) -> dict[str, Any]:
+    table, _, key = dotted.rpartition(".")
+    return {table: {key: value}} if table else {key: value}
+
+
+def _join(problem: tuple[str, str]) -> str:
+    message, hint = problem
+    return f"{message}\n  {hint}" if hint else message
+
+
+def _problem(detail: Any, text: str, file_name: str) -> tuple[str, str]:
+    """(message, hint) of one pydantic error."""
+    location = [str(part) for part in detail["loc"]]
+    dotted = ".".join(location[:2])
+    line = find_line(text, ".".join(location))
+    where = f"{file_name}:{line}: " if line else f"{file_name}: " if file_name else ""
+    if detail["type"] == "extra_forbidden":
+        return where + f"{visible_text(dotted)}: unknown setting", _unknown_hint(
+            location, detail["input"]
+        )
+    expected = _expected(dotted, detail)
+    shown = visible_text(json.dumps(detail["input"], ensure_ascii=False, default=str))[:60]
+    if detail["type"] == "value_error":
+        return where + f"{visible_text(dotted)}: {detail['ctx']['error']}", ""
+    return where + f"{visible_text(dotted)} = {shown}: expected {expected}", _fix(dotted)
+
+
+def _unknown_hint(location: list[str], value: Any) -> str:
+    scope = [key for key in known_keys() if len(location) < 2 or key.startswith(f"{location[0]}.")]
+    dotted = ".".join(location[:2])
+    if len(location) == 1:
+        nearest = _nearest(dotted, list(_tables()))
+        return f"did you mean [{nearest}]?" if nearest else f"tables are {', '.join(_tables())}"
+    nearest = _nearest(dotted, scope) or _same_key_elsewhere(location[1])
+    if nearest is None:
+        return f"lorawiz get {location[0]} lists what there is"
+    shown = value if isinstance(value, str) else json.dumps(value, default=str)
+    short = nearest.partition(".")[2] if nearest.startswith(f"{location[0]}.") else nearest
+    return f"did you mean {short}?      lorawiz set {nearest} {visible_text(str(shown))}"
+
+
+def _nearest(name: str, known: list[str]) -> str | None:
+    matches = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def _same_key_elsewhere(key: str) -> str | None:
+    """A known key of another table that has this name, bare or with its table as a prefix."""
+    for known in known_keys():
+        table, _, short = known.partition(".")
+        if key in (short, f"{table}_{short}"):
+            return known
+    return None
+
+
+_SIMPLE_EXPECTATIONS = {
+    "string_type": "text in quotes",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "list_type": "a list",
+    "tuple_type": "a list of two numbers",
+    "finite_number": "a finite number",
+}
+_BOUNDS = {
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "less than {lt}",
+    "less_than_equal": "{le} or less",
+    "multiple_of": "a multiple of {multiple_of}",
+    "literal_error": "{expected}",
+    "string_pattern_mismatch": "text like {pattern}",
+}
+
+
+def _expected(dotted: str, detail: Any) -> str:
+    kind = detail["type"]
+    if dotted == "dataset.resolution":
+        return "a number of pixels from 64 to 8192, or a list [width, height] of two"
+    if kind in _BOUNDS:
+        return _BOUNDS[kind].format(**detail["ctx"])
+    return _SIMPLE_EXPECTATIONS.get(kind, str(detail["msg"]).removeprefix("Input should be "))
+
+
+def _fix(dotted: str) -> str:
+    try:
+        default = find_field(dotted).default
+    except SpecError:
+        return ""
+    if isinstance(default, BaseModel):
+        return f"[{dotted}] is a table of settings"
+    shown = "not set" if default is None else json.dumps(default)
+    return f"the default is {shown}      lorawiz unset {dotted}"

@@ -1,0 +1,263 @@
+"""The spec: every setting of lorawiz.toml, its type, range, default and words.
+
+The string under a field is user-facing copy: help, template comments, the JSON schema and
+the reference in the docs are made from it. Names follow sd-scripts; a table's name replaces
+a prefix (`network_dim` is `[network] dim`).
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Side = Annotated[int, Field(ge=64, le=8192)]
+LearningRate = Annotated[float, Field(gt=0.0, lt=10.0, allow_inf_nan=False)]
+
+
+class Table(BaseModel):
+    """One table of the spec: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
+
+
+class ProjectTable(Table):
+    """Who or what is trained."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "lora"
+    """The LoRA's name: its files are NAME.safetensors. Letters, digits, dot, dash, underscore."""
+    trigger: str = ""
+    """The word that calls the LoRA in a prompt. Rare and short is best: one or two tokens."""
+    class_word: str = ""
+    """What the trigger is one of: woman, man, dog, style. Used where an image has no caption."""
+
+
+class BaseTable(Table):
+    """The base model that the LoRA is trained on."""
+
+    family: Literal["sd15"] = "sd15"
+    """The model family. The checkpoint must be one of it."""
+    checkpoint: str = ""
+    """A .safetensors file or a diffusers folder, by name: looked up in the project's models/,
+    in LORAWIZ_MODELS, in the user's data folder. Or a hub id (owner/name)."""
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """SHA-256 of the checkpoint. A run refuses another file of the same name."""
+    vae: str = ""
+    """Another VAE than the checkpoint's own: a .safetensors file or a diffusers folder, by name."""
+    clip_skip: Annotated[int, Field(ge=1, le=4)] = 1
+    """Which layer of the text encoder is used, counted from the end: 2 for anime-style bases."""
+
+
+class DatasetTable(Table):
+    """How images become batches."""
+
+    resolution: Side | tuple[Side, Side] = 512
+    """Pixels of the training area: 512, or [width, height]. Buckets keep this area."""
+    batch_size: Positive = 1
+    """Images a micro-step."""
+    num_repeats: Positive = 1
+    """How often each image is seen in one epoch."""
+    enable_bucket: bool = True
+    """Group images by aspect ratio instead of cropping all to one shape."""
+    min_bucket_reso: Side = 256
+    """The shortest side a bucket may have, in pixels."""
+    max_bucket_reso: Side = 1024
+    """The longest side a bucket may have, in pixels."""
+    bucket_reso_steps: Annotated[int, Field(ge=8, le=512, multiple_of=8)] = 64
+    """Bucket sides are multiples of this many pixels."""
+    bucket_no_upscale: bool = False
+    """Never enlarge an image: small images get buckets of their own size."""
+    flip_aug: bool = False
+    """Show each image mirrored half of the time. Wrong for faces, which are not symmetric."""
+
+    @field_validator("resolution", mode="before")
+    @classmethod
+    def _pair(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _bucket_order(self) -> Self:
+        if self.min_bucket_reso > self.max_bucket_reso:
+            raise ValueError("min_bucket_reso is larger than max_bucket_reso")
+        return self
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the training area in pixels."""
+        if isinstance(self.resolution, int):
+            return self.resolution, self.resolution
+        return self.resolution
+
+
+class PromptTable(Table):
+    """How an image's caption and tags become the prompt of a step."""
+
+    caption_separator: str = ","
+    """What stands between caption and tags, and between tags."""
+    caption_prefix: str = ""
+    """Put before every caption, with one space."""
+    caption_suffix: str = ""
+    """Put after every caption, with one space."""
+    shuffle_caption: bool = False
+    """Shuffle the tags anew in each epoch, so that order means nothing."""
+    keep_tokens: Count = 0
+    """How many parts at the start stay in place when shuffling: the caption and the trigger are 2."""
+    keep_tokens_separator: str = ""
+    """A mark that ends the kept part, such as |||. It takes the place of keep_tokens."""
+    caption_dropout_rate: Share = 0.0
+    """Share of prompts that are replaced by the empty prompt."""
+    caption_dropout_every_n_epochs: Count = 0
+    """Every n-th epoch is trained with empty prompts; 0 is never."""
+    caption_tag_dropout_rate: Share = 0.0
+    """Share of the tags behind the kept part that are left out, drawn anew for each prompt."""
+
+
+class NetworkTable(Table):
+    """The adapter that is trained."""
+
+    kind: Literal["lora"] = "lora"
+    """The kind of adapter."""
+    dim: Annotated[int, Field(ge=1, le=1024)] = 16
+    """The rank: more holds more detail, in a larger file. 8 to 32 for a face."""
+    alpha: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 8.0
+    """Scales the LoRA by alpha / dim. Half of dim is a common choice."""
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Share of the adapter's inputs that are zeroed in training."""
+    train_unet_only: bool = False
+    """Leave the text encoder as it is: faster, and its outputs can be cached."""
+    train_text_encoder_only: bool = False
+    """Leave the U-Net as it is."""
+
+    @field_validator("alpha", mode="before")
+    @classmethod
+    def _whole_alpha(cls, value: object) -> object:
+        return _as_float(value)
+
+    @model_validator(mode="after")
+    def _something_to_train(self) -> Self:
+        if self.train_unet_only and self.train_text_encoder_only:
+            raise ValueError("train_unet_only and train_text_encoder_only leave nothing to train")
+        return self
+
+
+class TrainTable(Table):
+    """How long, how fast and how exactly it trains."""
+
+    max_train_epochs: Positive | None = None
+    """How many times all images are seen. Takes the place of max_train_steps."""
+    max_train_steps: Positive = 1600
+    """Optimizer steps in all, where max_train_epochs is not set."""
+    learning_rate: LearningRate = 1e-4
+    """The learning rate of all parts that have none of their own."""
+    unet_lr: LearningRate | None = None
+    """The U-Net's own learning rate."""
+    text_encoder_lr: LearningRate | None = None
+    """The text encoder's own learning rate; often half of the U-Net's."""
+    optimizer_type: Literal["AdamW"] = "AdamW"
+    """The optimizer."""
+    lr_scheduler: Literal["constant", "cosine", "linear"] = "constant"
+    """How the learning rate changes: constant, or down to zero along a cosine or a line."""
+    lr_warmup_steps: Annotated[float, Field(ge=0.0)] = 0.0
+    """Steps over which the learning rate rises from zero; below 1 it is a share of all steps."""
+    gradient_accumulation_steps: Positive = 1
+    """Batches summed for one optimizer step: a larger batch without its memory."""
+    max_grad_norm: Annotated[float, Field(ge=0.0)] = 1.0
+    """Gradients are clipped to this norm; 0 is no clipping."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: much less memory, about a third slower."""
+    mixed_precision: Literal["no", "fp16", "bf16"] = "no"
+    """Compute in half precision: bf16 on newer GPUs, fp16 on older ones, no on a CPU."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 42
+    """The same seed, inputs and machine give the same LoRA."""
+    save_every_n_epochs: Positive | None = None
+    """Save NAME-eNNNN.safetensors, and the state to resume from, every n epochs."""
+    save_every_n_steps: Positive | None = None
+    """Save NAME-sNNNNNN.safetensors, and the state to resume from, every n optimizer steps."""
+    save_precision: Literal["float", "fp16", "bf16"] = "fp16"
+    """The number format of the saved LoRA."""
+    training_comment: str = ""
+    """A remark that is kept in the LoRA's metadata."""
+
+    @field_validator(
+        "learning_rate", "unet_lr", "text_encoder_lr", "lr_warmup_steps", "max_grad_norm",
+        mode="before",
+    )  # fmt: skip
+    @classmethod
+    def _whole_numbers(cls, value: object) -> object:
+        return _as_float(value)
+
+
+class SampleTable(Table):
+    """Pictures drawn while training, to see it learn."""
+
+    prompts: list[str] = []
+    """What to draw. The trigger must be written out where it is wanted."""
+    negative_prompt: str = ""
+    """What not to draw."""
+    every_n_epochs: Positive | None = None
+    """Draw every n epochs, and at the end."""
+    every_n_steps: Positive | None = None
+    """Draw every n optimizer steps, and at the end."""
+    at_first: bool = False
+    """Draw before the first step too, to compare with."""
+    sampler: Literal["ddim", "euler", "dpmsolver++"] = "ddim"
+    """The sampler."""
+    steps: Annotated[int, Field(ge=1, le=1000)] = 28
+    """Denoising steps a picture."""
+    guidance: Annotated[float, Field(ge=1.0, le=50.0)] = 7.5
+    """How closely the prompt is followed (CFG scale)."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    """The seed of the first prompt; each further one adds 1."""
+    width: Annotated[int, Field(ge=64, multiple_of=8)] | None = None
+    """Pixels; the training resolution where it is not set."""
+    height: Annotated[int, Field(ge=64, multiple_of=8)] | None = None
+    """Pixels; the training resolution where it is not set."""
+
+    @field_validator("guidance", mode="before")
+    @classmethod
+    def _whole_guidance(cls, value: object) -> object:
+        return _as_float(value)
+
+
+class LaunchTable(Table):
+    """How the training process is started."""
+
+    num_cpu_threads_per_process: Positive | None = None
+    """CPU threads of the trainer; all cores where it is not set and OMP_NUM_THREADS is not."""
+
+
+class Spec(Table):
+    """The whole of lorawiz.toml."""
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
+    """Version of this file's format."""
+    project: ProjectTable = ProjectTable()
+    base: BaseTable = BaseTable()
+    dataset: DatasetTable = DatasetTable()
+    prompt: PromptTable = PromptTable()
+    network: NetworkTable = NetworkTable()
+    train: TrainTable = TrainTable()
+    sample: SampleTable = SampleTable()
+    launch: LaunchTable = LaunchTable()
+
+    @property
+    def trains_unet(self) -> bool:
+        return not self.network.train_text_encoder_only
+
+    @property
+    def trains_text_encoder(self) -> bool:
+        return not self.network.train_unet_only
+
+    @property
+    def sample_size(self) -> tuple[int, int]:
+        """(width, height) of sample pictures in pixels, multiples of 8."""
+        width, height = self.dataset.size
+        return self.sample.width or width // 8 * 8, self.sample.height or height // 8 * 8
+
+
+def _as_float(value: object) -> object:
+    """TOML tells 1 from 1.0; a person who writes alpha = 8 means the number."""
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
