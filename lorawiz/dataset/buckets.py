@@ -74,10 +74,8 @@ def _bucket_sizes(area: Size, shortest: int, longest: int, step: int) -> tuple[S
 def _cover(image: Size, bucket: Size) -> Size:
     """`image` scaled so that it just covers `bucket`."""
     width, height = image
-    if width / height > bucket[0] / bucket[1]:
-        scale = bucket[1] / height
-    else:
-        scale = bucket[0] / width
+    is_wider = width / height > bucket[0] / bucket[1]
+    scale = bucket[1] / height if is_wider else bucket[0] / width
     return max(int(width * scale + 0.5), bucket[0]), max(int(height * scale + 0.5), bucket[1])
 
 

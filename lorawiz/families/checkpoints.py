@@ -10,7 +10,7 @@ from typing import Literal
 from lorawiz.errors import MissingExtraError, ModelError, visible_text
 from lorawiz.families import FAMILIES
 from lorawiz.families.safetensors_header import SafetensorsHeader, read_header
-from lorawiz.paths import Project, iter_model_candidates, model_folders
+from lorawiz.paths import Project, iter_model_candidates, model_folders, model_sha256
 
 _LDM_UNET_INPUT = "model.diffusion_model.input_blocks.0.0.weight"
 _LDM_CONTEXT = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
@@ -45,6 +45,39 @@ def find_checkpoint(name: str, project: Project | None) -> Path:
         f"{visible_text(name)}: no such model in {folders}",
         "put the file into one of these folders, or: lorawiz set base.checkpoint NAME",
     )
+
+
+def adopt_checkpoint(name: str, project: Project) -> tuple[str, str]:
+    """Make a checkpoint the project's own. Returns its name for the spec and its SHA-256.
+
+    A path is linked into models/ under its own name; a name is looked up; a hub id that is not
+    on this machine yet is taken as it is, without a hash. Raises ModelError for what is not a
+    base checkpoint.
+    """
+    path = Path(name).expanduser()
+    if not path.exists():
+        if is_hub_id(name) and not any(c.exists() for c in iter_model_candidates(name, project)):
+            return name, ""
+        found = find_checkpoint(name, project)
+        inspect_checkpoint(found)
+        return name, model_sha256(found)
+    inspect_checkpoint(path)
+    if path.resolve().parent != project.models.resolve():
+        _link_into(project.models, path)
+    return path.name, model_sha256(path)
+
+
+def _link_into(folder: Path, path: Path) -> None:
+    link = folder / path.name
+    if os.path.lexists(link):
+        if link.resolve() == path.resolve():
+            return
+        raise ModelError(
+            f"{visible_text(str(link))} is there already and is another file",
+            "rename one of the two",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(path.resolve())
 
 
 def is_hub_id(name: str) -> bool:
@@ -122,7 +155,7 @@ def _inspect_folder(path: Path) -> Checkpoint:
 def _match_size(shown: str, unet_width: int, context_dim: int) -> tuple[str, str]:
     for card in FAMILIES.values():
         for size, facts in card.sizes.items():
-            if facts.unet_width == unet_width and card.context_dim[size] == context_dim:
+            if facts.unet_width == unet_width and facts.context_dim == context_dim:
                 return card.name, size
     raise ModelError(
         f"{shown}: a U-Net of width {unet_width} that reads text of width {context_dim}; "

@@ -14,9 +14,9 @@ from lorawiz.runs.view import load_view
 from lorawiz.spec.tables import Spec
 
 
-def launch_command(run: RunFolder, spec: Spec) -> list[str]:
+def launch_command(run: RunFolder, spec: Spec, resume: bool) -> list[str]:
     """What is executed. Every flag is given, so that no accelerate config has a say."""
-    return [
+    command = [
         sys.executable, "-m", "accelerate.commands.launch",
         "--num_processes", "1",
         "--num_machines", "1",
@@ -25,9 +25,10 @@ def launch_command(run: RunFolder, spec: Spec) -> list[str]:
         "--num_cpu_threads_per_process", str(_num_threads(spec)),
         "-m", "lorawiz.train", str(run.path),
     ]  # fmt: skip
+    return [*command, "--resume"] if resume else command
 
 
-def launch(run: RunFolder, spec: Spec) -> subprocess.Popen[bytes]:
+def launch(run: RunFolder, spec: Spec, resume: bool = False) -> subprocess.Popen[bytes]:
     """Start the trainer of `run` and note it in the journal."""
     clear_requests(run)
     environment = {
@@ -37,7 +38,7 @@ def launch(run: RunFolder, spec: Spec) -> subprocess.Popen[bytes]:
         "ACCELERATE_LOG_LEVEL": "error",
         "TOKENIZERS_PARALLELISM": "false",
     }
-    command = launch_command(run, spec)
+    command = launch_command(run, spec, resume)
     process = start_detached(command, run.log, environment)
     journal = JournalWriter(run.journal)
     journal.write("launch", **describe_process(process.pid).as_event(), command=command)

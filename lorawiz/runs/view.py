@@ -151,11 +151,15 @@ def _on_launch(view: RunView, event: Event) -> None:
 
 def _on_start(view: RunView, event: Event) -> None:
     view.total_steps, view.num_epochs = event["total_steps"], event["num_epochs"]
-    view.num_images, view.device = event["num_images"], event["device"]
+    view.num_images = event["num_images"]
     view.process = ProcessId.from_event(event)
     view.is_trainer_up = True
     # what a killed run did behind its last state is done again
     view.steps = [log for log in view.steps if log.step <= event["step"]]
+
+
+def _on_device(view: RunView, event: Event) -> None:
+    view.device = event["name"]
 
 
 def _on_phase(view: RunView, event: Event) -> None:
@@ -205,7 +209,7 @@ def _on_end(view: RunView, event: Event) -> None:
 
 
 _HANDLERS = {
-    "launch": _on_launch, "start": _on_start, "phase": _on_phase, "step": _on_step,
+    "launch": _on_launch, "start": _on_start, "device": _on_device, "phase": _on_phase, "step": _on_step,
     "save": _on_save, "state": _on_state, "sample": _on_sample, "warning": _on_warning,
     "end": _on_end,
 }  # fmt: skip

@@ -1,0 +1,124 @@
+"""The demo: each step is the command a user would type, run through the same code."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import typer
+
+from lorawiz.cli import training
+from lorawiz.cli.project import add_sources, find_sources
+from lorawiz.cli.runs import watch
+from lorawiz.demo import CLASS_WORD, PHOTOS, TRIGGER
+from lorawiz.errors import LorawizError, MissingExtraError, ProjectError, visible_text
+from lorawiz.generate.grid import save_grid
+from lorawiz.paths import Project
+from lorawiz.preflight.machine import missing_packages
+from lorawiz.runs.folder import RunFolder
+from lorawiz.runs.view import RunView, load_view
+from lorawiz.scaffold import create_project, set_base
+from lorawiz.spec.document import set_value
+from lorawiz.spec.templates import load_template
+
+BASE_NAME = "tiny-random-sd15"
+SETTINGS = {
+    "dataset.resolution": "64",
+    "dataset.min_bucket_reso": "64",
+    "dataset.max_bucket_reso": "128",
+    "dataset.batch_size": "4",
+    "train.max_train_epochs": "48",
+    "train.learning_rate": "1e-3",
+    "train.text_encoder_lr": "5e-4",
+    "train.mixed_precision": "no",
+    "train.save_every_n_epochs": "12",
+    "sample.every_n_epochs": "12",
+    "sample.steps": "10",
+}
+"""What differs from face-lora: a size and a length that a CPU does in about a minute."""
+
+
+def run_demo(directory: str, plain: bool) -> None:
+    """Make a project in `directory`, train it, and say what came out."""
+    if missing_packages():
+        raise MissingExtraError("training", "train")
+    folder = Path(directory)
+    if (folder / "lorawiz.toml").exists():
+        raise ProjectError(
+            f"{visible_text(directory)} is a project already",
+            "name another folder: lorawiz demo DIR",
+        )
+    shown = visible_text(directory)
+    _tell(f"lorawiz new face-lora {shown} --trigger {TRIGGER} --class-word {CLASS_WORD}")
+    project = make_demo_project(folder)
+    _tell("lorawiz add PHOTOS", "eight crops of one NASA portrait, with captions and tags")
+    add_sources(project.root, find_sources([PHOTOS]), link=False)
+    _tell("a base model", "tiny and random, built here in seconds: its pictures are only noise")
+    build_demo_base(project)
+    _tell("lorawiz run", "trains through accelerate, in the background")
+    run = training.start(training.check(project, {}))
+    watch(run, plain=plain, as_json=False)
+    _finish(project, run, shown)
+
+
+def make_demo_project(folder: Path) -> Project:
+    """The demo's project as `lorawiz new` and `lorawiz set` make it."""
+    answers = {
+        "project.name": "demo-face",
+        "project.trigger": TRIGGER,
+        "project.class_word": CLASS_WORD,
+    }
+    project = create_project(folder, load_template("face-lora"), answers)
+    for key, value in SETTINGS.items():
+        set_value(project.spec, key, value)
+    return project
+
+
+def build_demo_base(project: Project) -> None:
+    """Build the tiny base in a process of its own (torch stays out of this one)."""
+    answer = subprocess.run(
+        [
+            sys.executable, "-m", "lorawiz.families.sd15.random_base",
+            str(project.models / BASE_NAME), "--size", "tiny", "--seed", "0",
+        ],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if answer.returncode:
+        last = answer.stderr.strip().splitlines()[-1:] or ["no output"]
+        raise LorawizError(
+            f"the base model could not be built: {visible_text(last[0])}", "lorawiz doctor"
+        )
+    set_base(project, BASE_NAME)
+
+
+def make_before_after(project: Project, view: RunView) -> Path | None:
+    """A grid of the first and the last samples; None when the run drew none."""
+    steps = sorted({sample.step for sample in view.samples})
+    if len(steps) < 2:
+        return None
+    chosen = {(s.step, s.index): s for s in view.samples if s.step in (steps[0], steps[-1])}
+    indexes = sorted({index for _, index in chosen})
+    path = project.runs / view.run_id / "before-after.png"
+    save_grid(
+        path,
+        [[project.root / chosen[step, i].path for step in (steps[0], steps[-1])] for i in indexes],
+        [chosen[steps[-1], i].prompt for i in indexes],
+        ["before", f"after {steps[-1]} steps"],
+    )
+    return path
+
+
+def _finish(project: Project, run: RunFolder, shown: str) -> None:
+    view = load_view(run)
+    if view.outcome != "finished" or view.result is None:
+        typer.echo(f"  next: cd {shown} && lorawiz attach")
+        return
+    grid = make_before_after(project, view)
+    typer.echo("")
+    typer.echo(f"the LoRA    {shown}/{view.result}")
+    if grid is not None:
+        typer.echo(f"a grid      {shown}/{grid.relative_to(project.root)}")
+    typer.echo(f"  next: cd {shown} && lorawiz check, or your own: lorawiz new face-lora")
+
+
+def _tell(command: str, note: str = "") -> None:
+    typer.echo(f"▸ {command}" + (f"      {note}" if note else ""), err=True)

@@ -1,0 +1,40 @@
+"""What `lorawiz` alone prints inside a project: where it stands, and the next command."""
+
+from collections.abc import Iterator
+
+from lorawiz.dataset.records import load_dataset
+from lorawiz.errors import visible_text
+from lorawiz.paths import Project
+from lorawiz.runs.folder import list_runs
+from lorawiz.runs.view import load_view
+from lorawiz.spec import load_spec
+from lorawiz.wording import show_count
+
+
+def describe_project(project: Project) -> Iterator[str]:
+    """Lines about the project, the last one the command that is due."""
+    spec = load_spec(project.spec)
+    records = load_dataset(project.dataset).trained
+    runs = list_runs(project)
+    yield f"{spec.project.name} · {spec.base.family} · {visible_text(str(project.root))}"
+    yield f"  trigger  {visible_text(spec.project.trigger) or '–'}"
+    yield f"  images   {show_count(len(records), 'image')}"
+    yield f"  base     {visible_text(spec.base.checkpoint) or '–'}"
+    state = ""
+    if runs:
+        view = load_view(runs[-1])
+        state = view.state()
+        yield f"  runs     {len(runs)}, {view.run_id} {state} at step {view.step}/{view.total_steps}"
+    yield f"  next     {_next_command(bool(records), bool(spec.base.checkpoint), state)}"
+
+
+def _next_command(has_images: bool, has_base: bool, state: str) -> str:
+    if not has_images:
+        return "lorawiz add PHOTOS…"
+    if not has_base:
+        return "lorawiz set base.checkpoint FILE.safetensors"
+    if state in ("running", "starting"):
+        return "lorawiz attach"
+    if state in ("stopped", "killed", "failed"):
+        return "lorawiz run --resume"
+    return "lorawiz check, then lorawiz run"

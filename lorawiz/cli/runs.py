@@ -1,0 +1,154 @@
+"""`lorawiz run`, `attach`, `status`, `logs` and `stop`."""
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import typer
+
+from lorawiz.cli.output import print_json, this_project
+from lorawiz.cli.project import parse_assignment
+from lorawiz.errors import RunError, visible_text
+
+if TYPE_CHECKING:
+    from lorawiz.runs.folder import RunFolder
+
+RUN = typer.Argument("", metavar="[RUN]", help="A run's id; the newest where it is left out.")
+JSON = typer.Option(False, "--json", help="Print JSON.")
+STOP_TIMEOUT_S = 600.0
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="lorawiz run --detach; lorawiz run --resume")(run)
+    app.command(epilog="lorawiz attach lyq-0007")(attach)
+    app.command(epilog="lorawiz status --json")(status)
+    app.command(epilog="lorawiz logs lyq-0007 --raw")(logs)
+    app.command(epilog="lorawiz stop")(stop)
+
+
+def run(
+    run_id: str = typer.Argument("", metavar="[RUN]", help="With --resume: which run."),
+    detach: bool = typer.Option(False, "--detach", help="Start it and come back at once."),
+    resume: bool = typer.Option(False, "--resume", help="Go on with a stopped or killed run."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Check, print the plan, start nothing."),
+    assignments: list[str] = typer.Option(
+        [], "--set", metavar="KEY=VALUE", help="A setting for this run alone; can be repeated."
+    ),
+    plain: bool = typer.Option(False, "--plain", help="Lines in place of the panel."),
+    as_json: bool = typer.Option(False, "--json", help="The journal's events, a line each."),
+) -> None:
+    """Check the project, then train in the background; the panel can be left and joined again."""
+    from lorawiz.cli import training
+
+    if resume and (assignments or dry_run):
+        raise RunError("--resume goes on with the run's own frozen settings", "leave out --set")
+    if run_id and not resume:
+        raise RunError(
+            f"{visible_text(run_id)}: a run's id goes with --resume", "lorawiz run --resume"
+        )
+    project = this_project()
+    if resume:
+        started = training.resume(project, run_id or None)
+    else:
+        overrides = dict(parse_assignment(text) for text in assignments)
+        checked = training.check(project, overrides)
+        if dry_run:
+            training.print_plan(checked, as_json)
+            return
+        started = training.start(checked)
+    if detach:
+        typer.echo(f"{started.run_id}  detached  lorawiz attach shows it, lorawiz stop ends it")
+        return
+    watch(started, plain=plain, as_json=as_json)
+
+
+def attach(
+    run_id: str = RUN,
+    plain: bool = typer.Option(False, "--plain", help="Lines in place of the panel."),
+    as_json: bool = typer.Option(False, "--json", help="The journal's events, a line each."),
+) -> None:
+    """Join a run's live panel; leaving it leaves the run going."""
+    from lorawiz.runs.folder import find_run
+
+    watch(find_run(this_project(), run_id or None), plain=plain, as_json=as_json)
+
+
+def status(run_id: str = RUN, as_json: bool = JSON) -> None:
+    """Say how the runs of this project stand."""
+    from lorawiz.cli.status import describe_run, run_as_json
+    from lorawiz.runs.folder import find_run, list_runs
+
+    project = this_project()
+    chosen = [find_run(project, run_id)] if run_id else list_runs(project)
+    if as_json:
+        print_json([run_as_json(run) for run in chosen])
+    elif not chosen:
+        typer.echo("no runs yet: lorawiz run", err=True)
+    for run in [] if as_json else chosen:
+        typer.echo(describe_run(run))
+
+
+def logs(
+    run_id: str = RUN,
+    raw: bool = typer.Option(False, "--raw", help="The trainer's own output (train.log)."),
+    follow: bool = typer.Option(False, "--follow", "-f", help="Go on until the run ends."),
+) -> None:
+    """Print what a run has said."""
+    from lorawiz.cli.following import print_lines
+    from lorawiz.runs.folder import find_run
+
+    found = find_run(this_project(), run_id or None)
+    if raw:
+        text = found.log.read_text("utf-8", "replace") if found.log.exists() else ""
+        for line in text.splitlines():
+            typer.echo(visible_text(line))
+        return
+    print_lines(found, follow=follow)
+
+
+def stop(
+    run_id: str = RUN,
+    wait: bool = typer.Option(True, help="Come back when the run has ended."),
+) -> None:
+    """End a run after its present step, with everything saved to resume from."""
+    from lorawiz.runs.control import request
+    from lorawiz.runs.folder import find_run
+    from lorawiz.runs.view import load_view
+
+    found = find_run(this_project(), run_id or None)
+    state = load_view(found).state()
+    if state not in ("starting", "running"):
+        raise RunError(f"{found.run_id} is not on: {state}", "lorawiz status")
+    request(found, "stop")
+    if not wait:
+        typer.echo(f"{found.run_id}  asked to stop")
+        return
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while (view := load_view(found)).state() in ("starting", "running"):
+        if time.monotonic() > deadline:
+            raise RunError(f"{found.run_id} has not stopped yet", "lorawiz status")
+        time.sleep(0.1)
+    typer.echo(f"{found.run_id}  {view.state():<7} {visible_text(view.message)}")
+    if view.hint:
+        typer.echo(f"  {visible_text(view.hint)}")
+
+
+def watch(run: "RunFolder", plain: bool, as_json: bool) -> None:
+    """Show a run until it ends or the user leaves; exit with what became of it."""
+    from lorawiz.cli.following import print_events, print_lines
+    from lorawiz.runs.view import load_view
+
+    if as_json:
+        print_events(run)
+    elif plain or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print_lines(run, follow=True)
+    else:
+        from lorawiz.tui.app import run_panel
+
+        if run_panel(run) == "detached":
+            typer.echo(f"{run.run_id}  goes on  lorawiz attach shows it, lorawiz stop ends it")
+            return
+        print_lines(run, follow=False, last_only=True)
+    view = load_view(run)
+    if view.outcome == "failed" or view.state() == "killed":
+        raise typer.Exit(1 if view.is_bug else 2)

@@ -1,0 +1,126 @@
+"""The steps of `lorawiz run`: check, freeze, launch."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import typer
+
+from lorawiz.cli.output import print_json
+from lorawiz.cli.report import finding_lines, iter_report_lines, summary_line
+from lorawiz.errors import RunError
+from lorawiz.families.checkpoints import (
+    fetch_from_hub,
+    find_checkpoint,
+    hub_download_bytes,
+    is_hub_id,
+)
+from lorawiz.paths import Project
+from lorawiz.preflight.check import Report, check_project
+from lorawiz.runs.folder import RunFolder, find_run, list_runs
+from lorawiz.runs.freeze import Models, freeze_run
+from lorawiz.runs.launch import launch, wait_for_trainer
+from lorawiz.runs.locks import launch_lock, refuse_second_run
+from lorawiz.runs.manifest import find_changes, read_manifest
+from lorawiz.runs.states import find_newest_state
+from lorawiz.runs.view import load_view
+from lorawiz.spec import Spec, load_spec
+from lorawiz.wording import show_bytes
+
+
+def check(project: Project, overrides: Mapping[str, str]) -> Report:
+    """The report for a run with `overrides` put on the spec; a hub base is fetched first."""
+    spec = load_spec(project.spec, overrides)
+    refuse_second_run(project)
+    report = check_project(project, spec, for_run=True)
+    if report.inspection.base_is_on_hub and not report.errors:
+        _fetch_base(spec.base.checkpoint)
+        report = check_project(project, spec, for_run=True)
+    return report
+
+
+def print_plan(report: Report, as_json: bool) -> None:
+    """What `run --dry-run` says; exits with 2 where the run would not start."""
+    if as_json:
+        print_json(report.as_json())
+    else:
+        for line in iter_report_lines(report):
+            typer.echo(line)
+    if report.errors:
+        raise typer.Exit(2)
+
+
+def start(report: Report) -> RunFolder:
+    """Freeze the inputs and launch. Raises RunError when the check found errors."""
+    if report.errors:
+        for finding in report.errors:
+            for line in finding_lines(finding):
+                typer.echo(line, err=True)
+        raise typer.Exit(2)
+    inspection = report.inspection
+    project, spec = inspection.project, inspection.spec
+    with launch_lock(project):
+        refuse_second_run(project)
+        models = find_models(project, spec)
+        run = freeze_run(project, spec, list(report.records), models)
+        shows = "" if summary_line(report) == "ok" else " (lorawiz check shows them)"
+        typer.echo(f"{run.run_id}  check   {summary_line(report)}{shows}")
+        wait_for_trainer(run, launch(run, spec))
+    return run
+
+
+def resume(project: Project, run_id: str | None) -> RunFolder:
+    """Go on with a run from its newest whole state. Raises RunError."""
+    refuse_second_run(project)
+    run = _find_resumable(project, run_id)
+    spec = load_spec(run.spec)
+    with launch_lock(project):
+        refuse_second_run(project)
+        changes = find_changes(read_manifest(run.manifest), project, find_models(project, spec))
+        if changes:
+            raise RunError(
+                f"{run.run_id} was made from other inputs: {'; '.join(changes[:5])}",
+                "put them back as they were, or start anew: lorawiz run",
+            )
+        state, damaged = find_newest_state(run.state)
+        if state is None:
+            raise RunError(
+                f"{run.run_id} has no state to resume from"
+                + (f": {'; '.join(damaged)}" if damaged else ""),
+                "lorawiz run starts anew",
+            )
+        if load_spec(project.spec) != spec:
+            typer.echo(
+                "lorawiz.toml has changed since; the run goes on with its own frozen spec", err=True
+            )
+        wait_for_trainer(run, launch(run, spec, resume=True))
+    return run
+
+
+def find_models(project: Project, spec: Spec) -> Models:
+    """The models a spec names, by role. Raises ModelError."""
+    models: dict[str, tuple[str, Path]] = {
+        "base": (spec.base.checkpoint, find_checkpoint(spec.base.checkpoint, project))
+    }
+    if spec.base.vae:
+        models["vae"] = (spec.base.vae, find_checkpoint(spec.base.vae, project))
+    return models
+
+
+def _find_resumable(project: Project, run_id: str | None) -> RunFolder:
+    """The run that is named, or the newest that has not finished."""
+    if run_id is not None:
+        run = find_run(project, run_id)
+        if load_view(run).outcome == "finished":
+            raise RunError(f"{run.run_id} has finished: {load_view(run).result}", "lorawiz run")
+        return run
+    for run in reversed(list_runs(project)):
+        if load_view(run).outcome != "finished":
+            return run
+    raise RunError("no run to resume: there is none that has not finished", "lorawiz run")
+
+
+def _fetch_base(hub_id: str) -> None:
+    assert is_hub_id(hub_id)
+    size = show_bytes(hub_download_bytes(hub_id))
+    typer.echo(f"fetching {hub_id}: {size}; an interrupted download goes on where it was", err=True)
+    fetch_from_hub(hub_id)

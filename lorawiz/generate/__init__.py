@@ -1,0 +1,1 @@
+"""Pictures from base and LoRA, and grids to compare them in."""

@@ -1,0 +1,1 @@
+"""The LoRA file: tensors under kohya's names, metadata that is true, hashes that others agree on."""

@@ -1,0 +1,197 @@
+"""The metadata of a LoRA file: `ss_*` as sd-scripts names it, `modelspec.*` as Stability AI does.
+
+Every value is true of the run. What would give the user away (home paths, folder names of the
+machine) is not written; tag counts are, because the web UIs show trigger words from them.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import lorawiz
+from lorawiz.families.card import FamilyCard
+from lorawiz.spec.tables import Spec
+
+
+@dataclass(frozen=True)
+class BaseFacts:
+    """The base model by name and hashes; `vae_name` is empty for the checkpoint's own."""
+
+    name: str
+    sha256: str
+    legacy_hash: str
+    vae_name: str = ""
+    vae_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What the run knows when it saves."""
+
+    run_id: str
+    started_at: float
+    """Seconds since 1970."""
+    finished_at: float
+    num_images: int
+    batches_per_epoch: int
+    num_epochs: int
+    epoch: int
+    step: int
+    total_steps: int
+    tags: Sequence[Sequence[str]]
+    """The comma-separated parts of each image's prompt text."""
+    bucket_counts: dict[tuple[int, int], int]
+    """Images by bucket (width, height)."""
+
+
+def build_metadata(spec: Spec, card: FamilyCard, base: BaseFacts, run: RunFacts) -> dict[str, str]:
+    """All metadata but the hashes of the file itself; every value is text."""
+    values = {
+        **_run_values(spec, run),
+        **_network_values(spec, card),
+        **_train_values(spec),
+        **_dataset_values(spec, run),
+        **_base_values(base),
+    }
+    metadata = {f"ss_{key}": _as_text(value) for key, value in values.items()}
+    return {**metadata, **_modelspec(spec, card, run)}
+
+
+def legacy_model_hash(path: Path) -> str:
+    """The old webui's 8 hex digits of a checkpoint file: 64 KiB at 1 MiB; empty for a folder."""
+    if path.is_dir():
+        return ""
+    with path.open("rb") as file:
+        file.seek(0x100000)
+        return hashlib.sha256(file.read(0x10000)).hexdigest()[:8]
+
+
+def _run_values(spec: Spec, run: RunFacts) -> dict[str, Any]:
+    session = hashlib.sha256(f"{run.run_id} {run.started_at}".encode()).digest()
+    return {
+        "session_id": int.from_bytes(session[:4], "big"),
+        "training_started_at": run.started_at,
+        "training_finished_at": run.finished_at,
+        "output_name": spec.project.name,
+        "num_train_images": run.num_images * spec.dataset.num_repeats,
+        "num_validation_images": 0,
+        "num_reg_images": 0,
+        "num_batches_per_epoch": run.batches_per_epoch,
+        "num_epochs": run.num_epochs,
+        "epoch": run.epoch,
+        "steps": run.step,
+        "max_train_steps": run.total_steps,
+        "training_comment": spec.train.training_comment or None,
+    }
+
+
+def _network_values(spec: Spec, card: FamilyCard) -> dict[str, Any]:
+    return {
+        "network_module": "networks.lora",
+        "network_dim": spec.network.dim,
+        "network_alpha": spec.network.alpha,
+        "network_dropout": spec.network.dropout or None,
+        "v2": False,
+        "base_model_version": card.base_model_version,
+        "clip_skip": spec.base.clip_skip if spec.base.clip_skip > 1 else None,
+    }
+
+
+def _train_values(spec: Spec) -> dict[str, Any]:
+    train = spec.train
+    return {
+        "learning_rate": train.learning_rate,
+        "unet_lr": (train.unet_lr or train.learning_rate) if spec.trains_unet else None,
+        "text_encoder_lr": (
+            (train.text_encoder_lr or train.learning_rate) if spec.trains_text_encoder else None
+        ),
+        "optimizer": "torch.optim.adamw.AdamW",
+        "lr_scheduler": train.lr_scheduler,
+        "lr_warmup_steps": train.lr_warmup_steps,
+        "gradient_accumulation_steps": train.gradient_accumulation_steps,
+        "gradient_checkpointing": train.gradient_checkpointing,
+        "max_grad_norm": train.max_grad_norm,
+        "mixed_precision": train.mixed_precision,
+        "full_fp16": False,
+        "seed": train.seed,
+        "cache_latents": True,
+        "loss_type": "l2",
+        "prior_loss_weight": 1.0,
+    }
+
+
+def _dataset_values(spec: Spec, run: RunFacts) -> dict[str, Any]:
+    dataset, prompt = spec.dataset, spec.prompt
+    folder = f"{dataset.num_repeats}_{spec.project.trigger or spec.project.name}"
+    buckets = {
+        str(index): {"resolution": list(size), "count": count * dataset.num_repeats}
+        for index, (size, count) in enumerate(run.bucket_counts.items())
+    }
+    return {
+        "batch_size_per_device": dataset.batch_size,
+        "total_batch_size": dataset.batch_size * spec.train.gradient_accumulation_steps,
+        "resolution": str(dataset.size),
+        "color_aug": False,
+        "flip_aug": dataset.flip_aug,
+        "random_crop": False,
+        "shuffle_caption": prompt.shuffle_caption,
+        "keep_tokens": prompt.keep_tokens,
+        "caption_dropout_rate": prompt.caption_dropout_rate,
+        "caption_dropout_every_n_epochs": prompt.caption_dropout_every_n_epochs,
+        "caption_tag_dropout_rate": prompt.caption_tag_dropout_rate,
+        "enable_bucket": dataset.enable_bucket,
+        "bucket_no_upscale": dataset.bucket_no_upscale,
+        "min_bucket_reso": dataset.min_bucket_reso,
+        "max_bucket_reso": dataset.max_bucket_reso,
+        "bucket_info": {"buckets": buckets},
+        "dataset_dirs": {folder: {"n_repeats": dataset.num_repeats, "img_count": run.num_images}},
+        "reg_dataset_dirs": {},
+        "tag_frequency": {folder: count_tags(run.tags)},
+    }
+
+
+def count_tags(prompts: Sequence[Sequence[str]]) -> dict[str, int]:
+    """How many images carry each tag: lower case and trimmed, as sd-scripts counts them."""
+    return dict(Counter(tag.strip().lower() for tags in prompts for tag in tags if tag.strip()))
+
+
+def _base_values(base: BaseFacts) -> dict[str, Any]:
+    return {
+        "sd_model_name": base.name,
+        "sd_model_hash": base.legacy_hash or None,
+        "new_sd_model_hash": base.sha256,
+        "vae_name": base.vae_name or None,
+        "new_vae_hash": base.vae_sha256 or None,
+    }
+
+
+def _modelspec(spec: Spec, card: FamilyCard, run: RunFacts) -> dict[str, str]:
+    """Stability AI's model metadata standard 1.0.1 (github.com/Stability-AI/ModelSpec)."""
+    date = datetime.fromtimestamp(run.finished_at, UTC).replace(microsecond=0, tzinfo=None)
+    values = {
+        "sai_model_spec": "1.0.1",
+        "architecture": card.architecture,
+        "implementation": "diffusers",
+        "implementation_version": f"lorawiz/{lorawiz.__version__}",
+        "title": spec.project.name,
+        "resolution": "{}x{}".format(*spec.dataset.size),
+        "date": date.isoformat(),
+        "prediction_type": "epsilon",
+        "timestep_range": "0,1000",
+        "encoder_layer": str(spec.base.clip_skip),
+    }
+    if spec.project.trigger:
+        values["trigger_phrase"] = spec.project.trigger
+    return {f"modelspec.{key}": value for key, value in values.items()}
+
+
+def _as_text(value: Any) -> str:
+    """As sd-scripts writes it: `str()`, and JSON for dicts."""
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)

@@ -1,0 +1,160 @@
+"""What a run will do and cost: buckets, steps, files, memory, disk, time, each with its source."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lorawiz.dataset.buckets import Size, count_buckets, fit_bucket
+from lorawiz.families import FAMILIES
+from lorawiz.preflight.inspection import Inspection
+from lorawiz.runs.folder import list_runs
+from lorawiz.runs.view import load_view
+from lorawiz.spec import load_spec
+
+_PROCESS_BYTES = 0.6e9
+"""Python with torch, diffusers and transformers loaded."""
+_WEIGHT_BYTES = {"no": 4, "fp16": 2, "bf16": 2}
+_SAVE_BYTES = {"float": 4, "fp16": 2, "bf16": 2}
+_STATE_BYTES_A_PARAMETER = 12
+_ADAM_BYTES_A_PARAMETER = 16
+_TENSOR_OVERHEAD_BYTES = 120
+"""A tensor's line in a safetensors header, about."""
+_KEPT_STATES = 2
+_MIN_MEASURED_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The run before it runs. Sizes in bytes, times in seconds."""
+
+    buckets: dict[Size, int]
+    """Images by bucket (width, height)."""
+    num_images: int
+    batches_per_epoch: int
+    steps_per_epoch: int
+    num_epochs: int
+    total_steps: int
+    num_lora_parameters: int
+    lora_bytes: int
+    """One saved file."""
+    num_saves: int
+    state_bytes: int
+    latents_bytes: int
+    disk_bytes: int
+    memory_bytes: int
+    step_s: float | None
+    time_source: str
+
+    @property
+    def time_s(self) -> float | None:
+        return None if self.step_s is None else self.step_s * self.total_steps
+
+    def as_json(self) -> dict[str, Any]:
+        values = asdict(self)
+        values["buckets"] = [
+            {"width": w, "height": h, "num_images": count} for (w, h), count in self.buckets.items()
+        ]
+        return {**values, "time_s": self.time_s}
+
+
+def build_plan(at: Inspection) -> Plan:
+    """The plan of the project as it stands."""
+    count = at.count
+    num_parameters = _num_lora_parameters(at)
+    num_tensors = 3 * sum(_per_trained_part(at, at.size_facts.num_lora_modules))
+    lora_bytes = num_parameters * _SAVE_BYTES[at.spec.train.save_precision]
+    lora_bytes += num_tensors * _TENSOR_OVERHEAD_BYTES
+    state_bytes = num_parameters * _STATE_BYTES_A_PARAMETER
+    latents_bytes = _latents_bytes(at)
+    num_saves = _num_saves(at)
+    step_s, source = _measured_step(at)
+    return Plan(
+        buckets=count_buckets((r.content_size for r in at.records), at.spec.dataset),
+        num_images=count.num_images,
+        batches_per_epoch=count.batches_per_epoch,
+        steps_per_epoch=count.steps_per_epoch,
+        num_epochs=count.num_epochs,
+        total_steps=count.total_steps,
+        num_lora_parameters=num_parameters,
+        lora_bytes=lora_bytes,
+        num_saves=num_saves,
+        state_bytes=state_bytes,
+        latents_bytes=latents_bytes,
+        # one state more than is kept: the new one is written before the oldest goes
+        disk_bytes=num_saves * lora_bytes + (_KEPT_STATES + 1) * state_bytes + latents_bytes,
+        memory_bytes=_memory_bytes(at, num_parameters),
+        step_s=step_s,
+        time_source=source,
+    )
+
+
+def _per_trained_part(at: Inspection, values: tuple[int, int]) -> tuple[int, int]:
+    return values[0] * at.spec.trains_unet, values[1] * at.spec.trains_text_encoder
+
+
+def _num_lora_parameters(at: Inspection) -> int:
+    return at.spec.network.dim * sum(_per_trained_part(at, at.size_facts.lora_width_sum))
+
+
+def _latents_bytes(at: Inspection) -> int:
+    card = FAMILIES[at.family]
+    views = 2 if at.spec.dataset.flip_aug else 1
+    total = 0
+    for record in at.records:
+        width, height = fit_bucket(record.content_size, at.spec.dataset).bucket
+        cells = (width // card.vae_scale) * (height // card.vae_scale)
+        total += views * (cells * 2 * card.latent_channels * 4 + _TENSOR_OVERHEAD_BYTES)
+    return total
+
+
+def _num_saves(at: Inspection) -> int:
+    train, count = at.spec.train, at.count
+    if not count.total_steps:
+        return 0
+    saves = 1
+    if train.save_every_n_epochs:
+        whole_epochs = count.total_steps // count.steps_per_epoch
+        saves += whole_epochs // train.save_every_n_epochs
+    if train.save_every_n_steps:
+        saves += count.total_steps // train.save_every_n_steps
+    return saves
+
+
+def _memory_bytes(at: Inspection, num_lora_parameters: int) -> int:
+    facts, train = at.size_facts, at.spec.train
+    width = _WEIGHT_BYTES[train.mixed_precision]
+    weights = facts.num_parameters[0] * width
+    if at.spec.trains_text_encoder:
+        weights += facts.num_parameters[1] * width
+    area = max((w * h for w, h in _used_buckets(at)), default=0) / 256**2
+    if train.gradient_checkpointing:
+        kept = facts.checkpointed_bytes * area
+    else:
+        kept = facts.activation_bytes[0] * area + facts.activation_bytes[1] * area**2
+    kept *= at.spec.dataset.batch_size * (width / 4)
+    adam = num_lora_parameters * _ADAM_BYTES_A_PARAMETER
+    return math.ceil(_PROCESS_BYTES + weights + kept + adam)
+
+
+def _used_buckets(at: Inspection) -> list[Size]:
+    return list(count_buckets((r.content_size for r in at.records), at.spec.dataset))
+
+
+def _measured_step(at: Inspection) -> tuple[float | None, str]:
+    """Seconds a step of the newest run here with the same cost, and which run that was."""
+    for run in reversed(list_runs(at.project)):
+        view = load_view(run)
+        if len(view.steps) < _MIN_MEASURED_STEPS:
+            continue
+        old = load_spec(run.spec)
+        same = all(
+            getattr(old, table) == getattr(at.spec, table)
+            for table in ("base", "network", "launch")
+        )
+        same = same and old.dataset.resolution == at.spec.dataset.resolution
+        same = same and old.dataset.batch_size == at.spec.dataset.batch_size
+        for key in ("gradient_accumulation_steps", "gradient_checkpointing", "mixed_precision"):
+            same = same and getattr(old.train, key) == getattr(at.spec.train, key)
+        if same:
+            return view.step_s, f"measured in {run.run_id}"
+    return None, "not known before a first run here"

@@ -1,0 +1,89 @@
+"""Rules on this machine: warnings in `check`, errors in `run`."""
+
+from collections.abc import Iterator
+
+from lorawiz.preflight.finding import Problem, rule
+from lorawiz.preflight.inspection import Inspection
+from lorawiz.preflight.plan import build_plan
+from lorawiz.wording import show_bytes
+
+
+@rule("extra-missing", "error", "machine")
+def find_missing_extra(at: Inspection) -> Iterator[Problem]:
+    """Training needs torch and its companions; reviewing does not."""
+    missing = at.machine.missing_packages
+    if missing:
+        yield Problem(
+            f"training needs {', '.join(missing)}: not installed here",
+            "pip install 'lorawiz[train]'",
+        )
+
+
+@rule("precision-unsupported", "error", "machine")
+def find_unsupported_precision(at: Inspection) -> Iterator[Problem]:
+    """Half precision needs hardware that computes in it."""
+    wanted, torch = at.spec.train.mixed_precision, at.machine.torch
+    if torch is None:
+        return
+    if wanted == "fp16" and torch.device == "cpu":
+        yield Problem(
+            "mixed_precision = fp16 needs a GPU, and torch finds none here",
+            "lorawiz run --set train.mixed_precision=no",
+            "train.mixed_precision",
+        )
+    if wanted == "bf16" and not torch.bf16:
+        yield Problem(
+            f"{torch.device_name} does not compute in bf16",
+            "lorawiz run --set train.mixed_precision=fp16",
+            "train.mixed_precision",
+        )
+
+
+@rule("disk-full", "error", "machine")
+def find_full_disk(at: Inspection) -> Iterator[Problem]:
+    """A disk that fills in the night costs the run."""
+    plan = build_plan(at)
+    if plan.disk_bytes > at.machine.free_disk_bytes:
+        yield Problem(
+            f"the run writes about {show_bytes(plan.disk_bytes)}, and "
+            f"{show_bytes(at.machine.free_disk_bytes)} are free",
+            "free some space, or save less often: train.save_every_n_epochs",
+        )
+
+
+@rule("memory-short", "warning", "machine")
+def find_short_memory(at: Inspection) -> Iterator[Problem]:
+    """A run that does not fit dies at its first step, or swaps for hours."""
+    torch = at.machine.torch
+    if torch is None:
+        return
+    has = torch.device_bytes or at.machine.memory_bytes
+    needs = build_plan(at).memory_bytes
+    if needs > has:
+        advice = (
+            "a smaller dataset.resolution or dataset.batch_size"
+            if at.spec.train.gradient_checkpointing
+            else "lorawiz set train.gradient_checkpointing true"
+        )
+        yield Problem(
+            f"about {show_bytes(needs)} of memory (estimate), and there are {show_bytes(has)}",
+            advice,
+        )
+
+
+@rule("run-active", "error", "machine")
+def find_active_run(at: Inspection) -> Iterator[Problem]:
+    """One run at a time: two would share the memory and write the same caches."""
+    if at.machine.active_run:
+        yield Problem(
+            f"{at.machine.active_run} is on in this project",
+            "lorawiz attach shows it, lorawiz stop ends it",
+        )
+
+
+@rule("training-on-cpu", "info", "machine")
+def find_cpu_training(at: Inspection) -> Iterator[Problem]:
+    """A full-size base takes seconds a step on a CPU, a tenth of a second on a GPU."""
+    torch = at.machine.torch
+    if torch is not None and torch.device == "cpu" and at.size == "full":
+        yield Problem("torch finds no GPU here: training runs on the CPU", "lorawiz doctor")

@@ -1,0 +1,104 @@
+"""Rules on settings that work against each other or do nothing."""
+
+from collections.abc import Iterator
+
+from lorawiz.preflight.finding import Problem, rule
+from lorawiz.preflight.inspection import Inspection
+
+LOW_SCALE = 0.25
+USUAL_LR = (1e-6, 2e-3)
+
+
+@rule("alpha-scale", "warning")
+def find_odd_scale(at: Inspection) -> Iterator[Problem]:
+    """The LoRA is scaled by alpha / dim: far from 1 it learns much slower or faster than the
+    learning rate says. (sd-scripts' silent default is 1 / 4.)"""
+    network = at.spec.network
+    scale = network.alpha / network.dim
+    if scale <= LOW_SCALE or scale > 2:
+        yield Problem(
+            f"alpha {network.alpha:g} / dim {network.dim} scales the LoRA by {scale:.3g}",
+            f"lorawiz set network.alpha {network.dim / 2:g}",
+            "network.alpha",
+        )
+
+
+@rule("learning-rate-unusual", "warning")
+def find_odd_learning_rate(at: Inspection) -> Iterator[Problem]:
+    """AdamW on a LoRA works between about 1e-5 and 1e-3: above it breaks, below nothing happens."""
+    train = at.spec.train
+    low, high = USUAL_LR
+    for key in ("learning_rate", "unet_lr", "text_encoder_lr"):
+        rate = getattr(train, key)
+        if rate is not None and not low <= rate <= high:
+            yield Problem(
+                f"{key} = {rate:g}, far from the usual 1e-4",
+                f"lorawiz set train.{key} 1e-4",
+                f"train.{key}",
+            )
+
+
+@rule("learning-rate-idle", "warning")
+def find_idle_learning_rate(at: Inspection) -> Iterator[Problem]:
+    """A learning rate for a part that is not trained does nothing."""
+    train, network = at.spec.train, at.spec.network
+    if network.train_unet_only and train.text_encoder_lr is not None:
+        yield Problem(
+            "text_encoder_lr has no effect: train_unet_only is on",
+            "lorawiz unset train.text_encoder_lr",
+            "train.text_encoder_lr",
+        )
+    if network.train_text_encoder_only and train.unet_lr is not None:
+        yield Problem(
+            "unet_lr has no effect: train_text_encoder_only is on",
+            "lorawiz unset train.unet_lr",
+            "train.unet_lr",
+        )
+
+
+@rule("bucket-settings-idle", "info")
+def find_idle_bucket_settings(at: Inspection) -> Iterator[Problem]:
+    """Bucket sizes are read only where enable_bucket is on."""
+    table = at.spec.dataset
+    idle = [
+        key
+        for key in ("min_bucket_reso", "max_bucket_reso", "bucket_reso_steps", "bucket_no_upscale")
+        if key in table.model_fields_set
+    ]
+    if idle and not table.enable_bucket and not _all_default(at, idle):
+        yield Problem(
+            f"{', '.join(idle)} without effect: enable_bucket is off",
+            "lorawiz set dataset.enable_bucket true",
+            "dataset.enable_bucket",
+        )
+
+
+@rule("resolution-not-divisible", "error")
+def find_odd_resolution(at: Inspection) -> Iterator[Problem]:
+    """The VAE makes one latent cell of 8×8 pixels, and the U-Net halves them three times."""
+    width, height = at.spec.dataset.size
+    if not at.spec.dataset.enable_bucket and (width % 64 or height % 64):
+        yield Problem(
+            f"resolution {width}×{height} is not a multiple of 64, and enable_bucket is off",
+            f"lorawiz set dataset.resolution '[{max(64, width // 64 * 64)}, "
+            f"{max(64, height // 64 * 64)}]'",
+            "dataset.resolution",
+        )
+
+
+@rule("bucket-steps-odd", "error")
+def find_odd_bucket_steps(at: Inspection) -> Iterator[Problem]:
+    """SD1.x buckets must be multiples of 64 pixels, as in sd-scripts."""
+    table = at.spec.dataset
+    if table.enable_bucket and (table.bucket_reso_steps % 64 or table.min_bucket_reso % 64):
+        yield Problem(
+            f"buckets of {table.min_bucket_reso} px in steps of {table.bucket_reso_steps} are not "
+            f"multiples of 64",
+            "lorawiz set dataset.bucket_reso_steps 64",
+            "dataset.bucket_reso_steps",
+        )
+
+
+def _all_default(at: Inspection, keys: list[str]) -> bool:
+    table = at.spec.dataset
+    return all(getattr(table, key) == type(table).model_fields[key].default for key in keys)

@@ -1,0 +1,65 @@
+"""A new project folder: the spec from a template, what git ignores, the base by name and hash."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from lorawiz.errors import ProjectError, visible_text
+from lorawiz.families.checkpoints import adopt_checkpoint
+from lorawiz.paths import SPEC_FILE, Project, write_atomically
+from lorawiz.spec.document import set_value, unset_value
+from lorawiz.spec.schema import build_schema
+from lorawiz.spec.templates import SCHEMA_PATH, Template, render_spec
+
+_GITIGNORE = """\
+# photos, models, caches and runs stay out of git; lorawiz.toml, dataset.jsonl, evidence/ and
+# lorawiz.lock go in
+/images/
+/masks/
+/models/
+/work/
+/runs/
+/.lorawiz/
+"""
+_FILES = (SPEC_FILE, "dataset.jsonl", ".gitignore")
+
+
+def create_project(
+    folder: Path, template: Template, answers: Mapping[str, str], base: str = ""
+) -> Project:
+    """Make `folder` a project. Raises LorawizError, with nothing written, when it cannot be one."""
+    project = Project(folder.absolute())
+    _refuse_occupied(project)
+    text = render_spec(template, answers)
+    # the checkpoint is looked at before the first file is written
+    name, sha256 = adopt_checkpoint(base, project) if base else ("", "")
+    if name:
+        text = render_spec(template, {**answers, "base.checkpoint": name, "base.sha256": sha256})
+    for subfolder in (project.images, project.models):
+        subfolder.mkdir(parents=True, exist_ok=True)
+    write_atomically(project.root / ".gitignore", _GITIGNORE)
+    write_atomically(project.root / SCHEMA_PATH, build_schema())
+    write_atomically(project.dataset, "")
+    write_atomically(project.spec, text)
+    return project
+
+
+def set_base(project: Project, checkpoint: str) -> tuple[str, str]:
+    """Write another base checkpoint into the spec, with its hash. Returns (name, SHA-256)."""
+    name, sha256 = adopt_checkpoint(checkpoint, project)
+    # the old file's hash must not stand beside the new name for a moment
+    unset_value(project.spec, "base.sha256")
+    set_value(project.spec, "base.checkpoint", name)
+    if sha256:
+        set_value(project.spec, "base.sha256", sha256)
+    return name, sha256
+
+
+def _refuse_occupied(project: Project) -> None:
+    if project.root.exists() and not project.root.is_dir():
+        raise ProjectError(f"{visible_text(str(project.root))}: is a file", "name another folder")
+    for name in _FILES:
+        if (project.root / name).exists():
+            raise ProjectError(
+                f"{visible_text(str(project.root / name))} is there already",
+                "name another folder: lorawiz new TEMPLATE DIR",
+            )

@@ -1,0 +1,91 @@
+"""One run's inputs, frozen: what the trainer reads from its folder before torch is loaded."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lorawiz.dataset.batches import StepCount, count_steps
+from lorawiz.dataset.buckets import count_buckets
+from lorawiz.dataset.prompts import prompt_text
+from lorawiz.dataset.records import ImageRecord, load_dataset
+from lorawiz.families import FAMILIES
+from lorawiz.families.card import FamilyCard
+from lorawiz.families.checkpoints import Checkpoint, find_checkpoint, inspect_checkpoint
+from lorawiz.loras.metadata import BaseFacts, RunFacts, build_metadata, legacy_model_hash
+from lorawiz.paths import Project
+from lorawiz.runs.folder import RunFolder
+from lorawiz.runs.manifest import read_manifest
+from lorawiz.spec import Spec, load_spec
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that decides the result of a run."""
+
+    run: RunFolder
+    project: Project
+    spec: Spec
+    card: FamilyCard
+    records: Sequence[ImageRecord]
+    count: StepCount
+    checkpoint: Checkpoint
+    vae: Path | None
+    manifest: dict[str, Any]
+    started_at: float
+
+    @property
+    def vae_sha256(self) -> str:
+        """Identifies the VAE that latents are made with."""
+        models = self.manifest["models"]
+        return str(models.get("vae", models["base"])["sha256"])
+
+    @property
+    def base_sha256(self) -> str:
+        return str(self.manifest["models"]["base"]["sha256"])
+
+    def metadata(self, step: int, epoch: int) -> dict[str, str]:
+        """The LoRA's metadata when it is saved behind `step`."""
+        spec = self.spec
+        base = BaseFacts(
+            name=Path(spec.base.checkpoint).name,
+            sha256=self.base_sha256,
+            legacy_hash=legacy_model_hash(self.checkpoint.path),
+            vae_name=Path(spec.base.vae).name,
+            vae_sha256=self.vae_sha256 if spec.base.vae else "",
+        )
+        separator = spec.prompt.caption_separator
+        run = RunFacts(
+            run_id=self.run.run_id,
+            started_at=self.started_at,
+            finished_at=time.time(),
+            num_images=len(self.records),
+            batches_per_epoch=self.count.batches_per_epoch,
+            num_epochs=self.count.num_epochs,
+            epoch=epoch,
+            step=step,
+            total_steps=self.count.total_steps,
+            tags=[prompt_text(record, spec).split(separator) for record in self.records],
+            bucket_counts=count_buckets((r.content_size for r in self.records), spec.dataset),
+        )
+        return build_metadata(spec, self.card, base, run)
+
+
+def load_job(run: RunFolder) -> Job:
+    """Read a run's folder. Raises LorawizError for what is not as it was frozen."""
+    project = run.project
+    spec = load_spec(run.spec)
+    records = load_dataset(run.dataset).trained
+    return Job(
+        run=run,
+        project=project,
+        spec=spec,
+        card=FAMILIES[spec.base.family],
+        records=records,
+        count=count_steps(spec, records),
+        checkpoint=inspect_checkpoint(find_checkpoint(spec.base.checkpoint, project)),
+        vae=find_checkpoint(spec.base.vae, project) if spec.base.vae else None,
+        manifest=read_manifest(run.manifest),
+        started_at=time.time(),
+    )

@@ -1,0 +1,141 @@
+"""The training loop. One optimizer step: draw, predict, measure, check, update, tell.
+
+Shape suffixes: B batch, C latent channels (M is twice that), H W latent rows and columns,
+T tokens, D text width.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+
+import psutil
+import torch
+from torch import Tensor
+
+from lorawiz.dataset.batches import Item, StepPlan, iter_steps
+from lorawiz.dataset.seeds import derive_seed
+from lorawiz.errors import RunError, visible_text
+from lorawiz.train.diffusion import add_noise, draw_noise, noise_loss
+from lorawiz.train.optimizers import lr_factor, set_learning_rate
+from lorawiz.train.trainer import Trainer
+
+
+def run_loop(trainer: Trainer) -> str:
+    """Train from `trainer.first_step` to the end. Returns why it was stopped early, or ''."""
+    job, spec = trainer.job, trainer.job.spec
+    if spec.sample.at_first and trainer.first_step == 1:
+        trainer.draw_samples(step=0)
+    optimizer = trainer.accelerator.prepare_optimizer(trainer.models.optimizer)
+    last_end = time.perf_counter()
+    for plan in iter_steps(spec, job.records):
+        if plan.step < trainer.first_step:
+            continue
+        # dropout is the one draw from the global generator: pinned to the step
+        torch.manual_seed(derive_seed(spec.train.seed, "dropout", plan.step))
+        loss = accumulate_gradients(trainer, plan)
+        grad_norm = _clip_gradients(trainer)
+        _refuse_non_finite(trainer, plan, loss, grad_norm)
+        factor = lr_factor(spec.train, plan.step, job.count.total_steps)
+        lr = set_learning_rate(trainer.models.optimizer, factor)
+        optimizer.step()
+        optimizer.zero_grad()
+        now = time.perf_counter()
+        _log_step(trainer, plan, loss=loss, lr=lr, grad_norm=grad_norm, step_s=now - last_end)
+        reason = trainer.stop.reason
+        _save_and_sample(trainer, plan, is_stopping=bool(reason))
+        last_end = time.perf_counter()
+        if reason and plan.step < job.count.total_steps:
+            return reason
+    return ""
+
+
+def accumulate_gradients(trainer: Trainer, plan: StepPlan) -> float:
+    """Forward and backward over the step's batches. Returns their mean loss."""
+    losses = []
+    for batch in plan.batches:
+        loss = batch_loss(trainer, batch)
+        trainer.accelerator.backward(loss / len(plan.batches))
+        losses.append(loss.detach())
+    # the one wait for the device in a step
+    return float(torch.stack(losses).mean())
+
+
+def batch_loss(trainer: Trainer, batch: Sequence[Item]) -> Tensor:
+    """The loss of one batch, with its graph."""
+    moments_BMHW = torch.stack([trainer.load_moments(item) for item in batch])
+    shape_CHW = (moments_BMHW.shape[1] // 2, *moments_BMHW.shape[2:])
+    num_timesteps = len(trainer.alphas_cumprod)
+    draw = draw_noise(trainer.job.spec.train.seed, batch, shape_CHW, num_timesteps)
+    latents_BCHW = trainer.adapter.scale_latents(moments_BMHW, draw.vae_noise_BCHW)
+    noisy_BCHW = add_noise(latents_BCHW, draw.noise_BCHW, draw.timesteps_B, trainer.alphas_cumprod)
+    text_BTD = trainer.encode_batch(tuple(batch))
+    device = trainer.device
+    with trainer.accelerator.autocast():
+        predicted_BCHW = trainer.adapter.predict_noise(
+            trainer.models.unet, noisy_BCHW.to(device), draw.timesteps_B.to(device), text_BTD
+        )
+    return noise_loss(predicted_BCHW, draw.noise_BCHW.to(device))
+
+
+def _clip_gradients(trainer: Trainer) -> float:
+    """Clip to max_grad_norm (0: measure only). Returns the norm before."""
+    weights = [weight for _, weight in trainer.models.network.iter_weights()]
+    limit = trainer.job.spec.train.max_grad_norm or math.inf
+    norm = trainer.accelerator.clip_grad_norm_(weights, limit)
+    return float(norm) if norm is not None else 0.0
+
+
+def _refuse_non_finite(trainer: Trainer, plan: StepPlan, loss: float, grad_norm: float) -> None:
+    """Stop before the update, with the weights as they were. fp16's scaler skips overflows."""
+    if math.isfinite(loss) and (math.isfinite(grad_norm) or trainer.accelerator.scaler is not None):
+        return
+    images = {item.record.image_path for batch in plan.batches for item in batch}
+    what = "loss" if not math.isfinite(loss) else "gradient"
+    raise RunError(
+        f"the {what} is not finite at step {plan.step}, with "
+        f"{', '.join(visible_text(image) for image in sorted(images))}",
+        "the last save is good: lower learning_rate, or use bf16 in place of fp16",
+    )
+
+
+def _log_step(
+    trainer: Trainer, plan: StepPlan, *, loss: float, lr: float, grad_norm: float, step_s: float
+) -> None:
+    memory = {"memory_bytes": psutil.Process().memory_info().rss}
+    if trainer.device.type == "cuda":
+        memory["device_memory_bytes"] = torch.cuda.max_memory_allocated(trainer.device)
+    trainer.journal.write(
+        "step", step=plan.step, epoch=plan.epoch, loss=loss, lr=lr, grad_norm=grad_norm,
+        step_s=round(step_s, 6), **memory,
+    )  # fmt: skip
+
+
+def _save_and_sample(trainer: Trainer, plan: StepPlan, is_stopping: bool) -> None:
+    """What is due behind a step: files, the state to resume from, pictures."""
+    job, train, sample = trainer.job, trainer.job.spec.train, trainer.job.spec.sample
+    name = job.spec.project.name
+    is_last = plan.step == job.count.total_steps
+    by_epoch = plan.ends_epoch and _is_due(train.save_every_n_epochs, plan.epoch)
+    by_step = _is_due(train.save_every_n_steps, plan.step)
+    if by_epoch and not is_last:
+        trainer.save_lora(
+            job.run.path / f"{name}-e{plan.epoch:04d}.safetensors", plan.step, plan.epoch
+        )
+    if by_step and not is_last:
+        trainer.save_lora(
+            job.run.path / f"{name}-s{plan.step:06d}.safetensors", plan.step, plan.epoch
+        )
+    if is_last:
+        trainer.save_lora(job.run.path / f"{name}.safetensors", plan.step, plan.epoch)
+    elif by_epoch or by_step or is_stopping:
+        trainer.save_state(plan.step)
+    is_sampling = sample.every_n_epochs is not None or sample.every_n_steps is not None
+    sample_due = (plan.ends_epoch and _is_due(sample.every_n_epochs, plan.epoch)) or _is_due(
+        sample.every_n_steps, plan.step
+    )
+    if sample_due or (is_last and (is_sampling or sample.at_first)):
+        trainer.draw_samples(plan.step)
+
+
+def _is_due(every: int | None, count: int) -> bool:
+    return every is not None and count % every == 0

@@ -1,0 +1,113 @@
+"""The LoRA: a low-rank path beside each frozen layer (Hu et al. 2021, arXiv:2106.09685).
+
+Shape suffixes: R rank, I inputs, O outputs.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from lorawiz.families.adapter import LoraTarget
+from lorawiz.loras.file import RawTensor
+from lorawiz.spec.tables import NetworkTable
+
+Part = Literal["unet", "text_encoder"]
+_RAW_DTYPES = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
+
+
+class LoraLayer(nn.Module):
+    """A frozen Linear or 1×1 convolution plus `scale · up(down(x))`.
+
+    `down` starts as kaiming-uniform (a=√5), `up` as zeros, so that training starts at the base
+    model. Both are fp32 whatever the base's dtype.
+    """
+
+    def __init__(self, base: nn.Module, dim: int, alpha: float, dropout: float) -> None:
+        super().__init__()
+        assert isinstance(base, nn.Linear | nn.Conv2d)
+        self.base = base
+        self.scale = alpha / dim
+        self.dropout = dropout
+        outputs, inputs = base.weight.shape[:2]
+        self.down_RI = nn.Parameter(torch.empty(dim, inputs))
+        self.up_OR = nn.Parameter(torch.zeros(outputs, dim))
+        nn.init.kaiming_uniform_(self.down_RI, a=math.sqrt(5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x is [..., I] for a Linear, [B, I, H, W] for a convolution; I becomes O."""
+        dropped = nn.functional.dropout(x, self.dropout, self.training) if self.dropout else x
+        if isinstance(self.base, nn.Conv2d):
+            low = nn.functional.conv2d(dropped, self.down_RI[:, :, None, None])
+            high = nn.functional.conv2d(low, self.up_OR[:, :, None, None])
+        else:
+            low = nn.functional.linear(dropped, self.down_RI)
+            high = nn.functional.linear(low, self.up_OR)
+        result: Tensor = self.base(x) + high * self.scale
+        return result
+
+
+class LoraNetwork:
+    """All layers of one LoRA, by kohya's key."""
+
+    def __init__(self, table: NetworkTable) -> None:
+        self._table = table
+        self.layers: dict[str, LoraLayer] = {}
+        self._parts: dict[str, Part] = {}
+
+    def inject(self, part: Part, targets: Iterable[LoraTarget], device: torch.device) -> None:
+        """Put a LoraLayer in place of every target. Draws from torch's global generator."""
+        for target in list(targets):
+            layer = LoraLayer(
+                target.module, self._table.dim, self._table.alpha, self._table.dropout
+            )
+            layer.down_RI.data = layer.down_RI.data.to(device)
+            layer.up_OR.data = layer.up_OR.data.to(device)
+            setattr(target.parent, target.attribute, layer)
+            self.layers[target.key] = layer
+            self._parts[target.key] = part
+
+    def iter_weights(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Every trained matrix by name, in a fixed order."""
+        for key, layer in self.layers.items():
+            yield f"{key}.lora_down.weight", layer.down_RI
+            yield f"{key}.lora_up.weight", layer.up_OR
+
+    def part_weights(self, part: Part) -> list[nn.Parameter]:
+        """The trained matrices of one part."""
+        return [
+            weight
+            for name, weight in self.iter_weights()
+            if self._parts[name.partition(".")[0]] == part
+        ]
+
+    def load_weights(self, tensors: dict[str, Tensor]) -> None:
+        """Put back what `iter_weights` gave. Names and shapes must be the same."""
+        for name, weight in self.iter_weights():
+            weight.data.copy_(tensors[name].reshape(weight.shape))
+
+    def set_training(self, training: bool) -> None:
+        """Dropout on or off."""
+        for layer in self.layers.values():
+            layer.training = training
+
+    def export(self, dtype: torch.dtype) -> dict[str, RawTensor]:
+        """The file's tensors: kohya's keys and shapes, and `.alpha` for each layer.
+
+        Matrices of 1×1 convolutions get their two last dimensions of 1 back.
+        """
+        tensors: dict[str, RawTensor] = {}
+        for key, layer in self.layers.items():
+            tail = (1, 1) if isinstance(layer.base, nn.Conv2d) else ()
+            for name, weight in (("lora_down", layer.down_RI), ("lora_up", layer.up_OR)):
+                tensors[f"{key}.{name}.weight"] = _raw(weight.reshape(*weight.shape, *tail), dtype)
+            tensors[f"{key}.alpha"] = _raw(torch.tensor(self._table.alpha), dtype)
+        return tensors
+
+
+def _raw(tensor: Tensor, dtype: torch.dtype) -> RawTensor:
+    host = tensor.detach().to("cpu", dtype).contiguous()
+    data = host.reshape(-1).view(torch.uint8).numpy().tobytes()
+    return RawTensor(_RAW_DTYPES[dtype], tuple(host.shape), data)

@@ -1,0 +1,83 @@
+"""Pictures drawn while training. They touch no random state of the training."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from lorawiz.families.adapter import Adapter
+from lorawiz.spec.tables import SampleTable, Spec
+
+_SAMPLERS = {
+    "ddim": ("DDIMScheduler", {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1}),
+    "euler": ("EulerDiscreteScheduler", {"steps_offset": 1}),
+    "dpmsolver++": ("DPMSolverMultistepScheduler", {"use_karras_sigmas": True, "steps_offset": 1}),
+}
+
+
+@dataclass(frozen=True)
+class SamplePrompt:
+    """A prompt of the spec with its text embeddings, conditional and not: [1, T, D] each."""
+
+    index: int
+    prompt: str
+    text_BTD: Tensor
+    negative_BTD: Tensor
+
+
+def draw_latents(
+    adapter: Adapter, unet: nn.Module, prompt: SamplePrompt, spec: Spec, device: torch.device
+) -> Tensor:
+    """latents_BCHW of one picture by classifier-free guidance (Ho & Salimans 2022)."""
+    table = spec.sample
+    scheduler = build_sampler(table)
+    width, height = (side // adapter.card.vae_scale for side in spec.sample_size)
+    generator = torch.Generator().manual_seed(table.seed + prompt.index)
+    shape = (1, adapter.card.latent_channels, height, width)
+    scheduler.set_timesteps(table.steps, device=device)
+    latents_BCHW = torch.randn(shape, generator=generator).to(device) * scheduler.init_noise_sigma
+    text_BTD = torch.cat([prompt.negative_BTD, prompt.text_BTD]).to(device)
+    for timestep in scheduler.timesteps:
+        doubled_BCHW = scheduler.scale_model_input(torch.cat([latents_BCHW] * 2), timestep)
+        noise_BCHW = adapter.predict_noise(unet, doubled_BCHW, timestep.expand(2), text_BTD)
+        without, along = noise_BCHW.float().chunk(2)
+        guided = without + table.guidance * (along - without)
+        latents_BCHW = scheduler.step(guided, timestep, latents_BCHW).prev_sample
+    return latents_BCHW
+
+
+def build_sampler(table: SampleTable) -> Any:
+    """The diffusers scheduler behind `sample.sampler`, with SD's noise levels."""
+    import diffusers
+
+    name, options = _SAMPLERS[table.sampler]
+    return getattr(diffusers, name)(
+        num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012,
+        beta_schedule="scaled_linear", **options,
+    )  # fmt: skip
+
+
+def save_pictures(
+    adapter: Adapter,
+    load_vae: Callable[[], nn.Module],
+    latents: list[tuple[SamplePrompt, Tensor]],
+    path_of: Callable[[int], Path],
+) -> list[tuple[SamplePrompt, Path]]:
+    """Decode and write one PNG a prompt. The VAE is loaded for this and let go again."""
+    vae = load_vae()
+    saved = []
+    for prompt, latents_BCHW in latents:
+        pixels_BCYX = adapter.decode_latents(vae, latents_BCHW.float())
+        array_YXC = (pixels_BCYX[0].permute(1, 2, 0).cpu().numpy() * 255.0).round()
+        path = path_of(prompt.index)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".tmp")
+        Image.fromarray(array_YXC.astype(np.uint8)).save(temporary, format="PNG")
+        temporary.replace(path)
+        saved.append((prompt, path))
+    return saved

@@ -1,0 +1,272 @@
+"""The run from its first load to its last save; the loop itself is in loop.py.
+
+Models come one after the other and leave when their outputs are cached: VAE, text encoder,
+U-Net. So the peak is the U-Net's alone.
+"""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from lorawiz.dataset.batches import Item, iter_steps
+from lorawiz.dataset.prompts import effective_prompt, varies
+from lorawiz.errors import RunError
+from lorawiz.families import load_adapter
+from lorawiz.families.adapter import Adapter
+from lorawiz.loras.file import save_lora
+from lorawiz.runs.journal import JournalWriter
+from lorawiz.runs.states import VerifiedState
+from lorawiz.train.caches import TensorCache, latents_key, load_pixels
+from lorawiz.train.job import Job
+from lorawiz.train.network import LoraNetwork
+from lorawiz.train.optimizers import build_optimizer
+from lorawiz.train.sampling import SamplePrompt, draw_latents, save_pictures
+from lorawiz.train.state import restore_state, save_state
+from lorawiz.train.stopping import StopWatch
+
+_DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+_SAVE_DTYPES = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+@dataclass
+class Models:
+    """What training keeps in memory."""
+
+    unet: Any
+    text_encoder: nn.Module | None
+    """None once all its outputs are cached."""
+    network: LoraNetwork
+    optimizer: torch.optim.AdamW
+
+
+class Trainer:
+    """Holds the models of one job; the loop asks it for inputs and tells it to save."""
+
+    def __init__(self, job: Job, journal: JournalWriter, stop: StopWatch) -> None:
+        self.job = job
+        self.stop = stop
+        self.journal = journal
+        self.accelerator = Accelerator(mixed_precision=job.spec.train.mixed_precision)
+        self.device: torch.device = self.accelerator.device
+        self.dtype = _DTYPES[job.spec.train.mixed_precision]
+        self.adapter: Adapter = load_adapter(job.spec.base.family)
+        self.alphas_cumprod = self.adapter.alphas_cumprod()
+        self.first_step = 1
+        self._latents = TensorCache(job.project, "latents")
+        self._texts = TensorCache(job.project, "text")
+        self._sample_prompts: list[SamplePrompt] = []
+        self.models: Models
+
+    def prepare(self, state: VerifiedState | None) -> None:
+        """Fill the caches, load what trains, go on from `state`. Raises LorawizError."""
+        self.journal.write("device", name=_device_name(self.device))
+        self._cache_latents()
+        text_encoder = self._prepare_text()
+        self.models = self._load_models(text_encoder)
+        if state is not None:
+            self._restore(state)
+
+    def load_moments(self, item: Item) -> Tensor:
+        """moments_MHW of an image, from the cache."""
+        moments = self._latents.find(*latents_key(item, self.job.vae_sha256))
+        if moments is None:
+            raise RunError(
+                "the latent cache was emptied while training", "lorawiz run --resume makes it anew"
+            )
+        return moments
+
+    def encode_batch(self, batch: tuple[Item, ...]) -> Tensor:
+        """text_BTD of a batch's effective prompts, on the device."""
+        prompts = [effective_prompt(i.record, self.job.spec, i.epoch, i.repeat) for i in batch]
+        if self.models.text_encoder is not None:
+            with torch.set_grad_enabled(self.job.spec.trains_text_encoder):
+                return self._encode(self.models.text_encoder, prompts)
+        return torch.stack([self._cached_text(p) for p in prompts]).to(self.device)
+
+    def save_lora(self, path: Path, step: int, epoch: int) -> None:
+        """Write the LoRA as it is behind `step`."""
+        tensors = self.models.network.export(_SAVE_DTYPES[self.job.spec.train.save_precision])
+        num_bytes = save_lora(path, tensors, self.job.metadata(step, epoch))
+        shown = path.relative_to(self.job.project.root).as_posix()
+        self.journal.write("save", step=step, epoch=epoch, path=shown, num_bytes=num_bytes)
+
+    def save_state(self, step: int) -> None:
+        """Write the state that a resume continues from."""
+        models = self.models
+        scaler = self.accelerator.scaler
+        scaler_state = scaler.state_dict() if scaler is not None else {}
+        path = save_state(self.job.run.state, step, models.network, models.optimizer, scaler_state)
+        self.journal.write("state", step=step, path=path.name)
+
+    @torch.no_grad()
+    def draw_samples(self, step: int) -> None:
+        """Draw every prompt of the spec and write the pictures."""
+        if not self._sample_prompts:
+            return
+        with self._evaluating():
+            prompts = self._sample_prompts
+            if self.job.spec.trains_text_encoder:
+                assert self.models.text_encoder is not None
+                prompts = self._encode_samples(self.models.text_encoder)
+            latents = []
+            for done, prompt in enumerate(prompts):
+                self._phase("sampling", done, len(prompts))
+                with self.accelerator.autocast():
+                    drawn = draw_latents(
+                        self.adapter, self.models.unet, prompt, self.job.spec, self.device
+                    )
+                latents.append((prompt, drawn))
+            saved = save_pictures(
+                self.adapter, self._load_vae, latents,
+                lambda index: self.job.run.samples / f"s{step:06d}-{index + 1}.png",
+            )  # fmt: skip
+        for prompt, path in saved:
+            shown = path.relative_to(self.job.project.root).as_posix()
+            self.journal.write(
+                "sample", step=step, index=prompt.index, prompt=prompt.prompt, path=shown
+            )
+
+    # caches -----------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def _cache_latents(self) -> None:
+        missing = [item for item in self._iter_needed_views() if self._is_missing(item)]
+        if not missing:
+            return
+        vae = self._load_vae()
+        for done, item in enumerate(missing):
+            self.stop.check()
+            self._phase("caching latents", done, len(missing))
+            pixels_BCYX = load_pixels(self.job.project, item)[None].to(self.device)
+            moments_MHW = self.adapter.encode_pixels(vae, pixels_BCYX)[0].cpu()
+            if not torch.isfinite(moments_MHW).all():
+                raise RunError(
+                    f"{item.record.image_path}: the VAE makes NaN of it",
+                    "use another VAE: lorawiz set base.vae NAME",
+                )
+            self._latents.put(moments_MHW, *latents_key(item, self.job.vae_sha256))
+        del vae
+        self._release()
+
+    def _iter_needed_views(self) -> Iterator[Item]:
+        """Each view of an image that the run's steps will ask for, once."""
+        views_per_image = 2 if self.job.spec.dataset.flip_aug else 1
+        expected = views_per_image * len(self.job.records)
+        seen = set()
+        for plan in iter_steps(self.job.spec, self.job.records):
+            for item in (item for batch in plan.batches for item in batch):
+                view = (item.record.image_path, item.flipped)
+                if view not in seen:
+                    seen.add(view)
+                    yield item
+            if len(seen) == expected:
+                return
+
+    def _is_missing(self, item: Item) -> bool:
+        return self._latents.find(*latents_key(item, self.job.vae_sha256)) is None
+
+    @torch.no_grad()
+    def _prepare_text(self) -> nn.Module | None:
+        """Cache the text encoder's outputs where they cannot change; else return it."""
+        spec = self.job.spec
+        prompts = sorted({effective_prompt(r, spec, 1) for r in self.job.records})
+        can_cache = not spec.trains_text_encoder and not varies(spec.prompt)
+        missing = [p for p in prompts if self._texts.find(*self._text_key(p)) is None]
+        if can_cache and not missing and not spec.sample.prompts:
+            return None
+        self._phase("loading the text encoder", 0, 1)
+        text_encoder = self.adapter.load_text_encoder(self.job.checkpoint, self.dtype)
+        text_encoder.to(self.device)
+        if spec.sample.prompts:
+            self._sample_prompts = self._encode_samples(text_encoder)
+        if not can_cache:
+            return text_encoder
+        for done, prompt in enumerate(missing):
+            self.stop.check()
+            self._phase("caching text", done, len(missing))
+            self._texts.put(self._encode(text_encoder, [prompt])[0].cpu(), *self._text_key(prompt))
+        del text_encoder
+        self._release()
+        return None
+
+    def _cached_text(self, prompt: str) -> Tensor:
+        text_TD = self._texts.find(*self._text_key(prompt))
+        if text_TD is None:
+            raise RunError(
+                "the text cache was emptied while training", "lorawiz run --resume makes it anew"
+            )
+        return text_TD
+
+    def _text_key(self, prompt: str) -> tuple[object, ...]:
+        return (prompt, self.job.base_sha256, self.job.spec.base.clip_skip, str(self.dtype))
+
+    def _encode(self, text_encoder: nn.Module, prompts: list[str]) -> Tensor:
+        with self.accelerator.autocast():
+            return self.adapter.encode_prompts(text_encoder, prompts, self.job.spec.base.clip_skip)
+
+    def _encode_samples(self, text_encoder: nn.Module) -> list[SamplePrompt]:
+        table = self.job.spec.sample
+        negative_BTD = self._encode(text_encoder, [table.negative_prompt])
+        return [
+            SamplePrompt(index, prompt, self._encode(text_encoder, [prompt]), negative_BTD)
+            for index, prompt in enumerate(table.prompts)
+        ]
+
+    # models -----------------------------------------------------------------------------
+
+    def _load_models(self, text_encoder: nn.Module | None) -> Models:
+        spec = self.job.spec
+        self._phase("loading the U-Net", 0, 1)
+        unet = self.adapter.load_unet(self.job.checkpoint, self.dtype)
+        network = LoraNetwork(spec.network)
+        torch.manual_seed(spec.train.seed)
+        if text_encoder is not None and spec.trains_text_encoder:
+            targets = self.adapter.iter_text_targets(text_encoder)
+            network.inject("text_encoder", targets, self.device)
+        if spec.trains_unet:
+            network.inject("unet", self.adapter.iter_unet_targets(unet), self.device)
+        unet.to(self.device)
+        if spec.train.gradient_checkpointing:
+            self.adapter.enable_gradient_checkpointing(unet)
+            if text_encoder is not None and spec.trains_text_encoder:
+                self.adapter.enable_gradient_checkpointing(text_encoder)
+        network.set_training(True)
+        optimizer = build_optimizer(spec, network)
+        return Models(unet, text_encoder, network, optimizer)
+
+    def _restore(self, state: VerifiedState) -> None:
+        scaler_state = restore_state(state, self.models.network, self.models.optimizer)
+        if self.accelerator.scaler is not None and scaler_state:
+            self.accelerator.scaler.load_state_dict(scaler_state)
+        self.first_step = state.step + 1
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        self.models.network.set_training(False)
+        yield
+        self.models.network.set_training(True)
+
+    def _load_vae(self) -> nn.Module:
+        self._phase("loading the VAE", 0, 1)
+        return self.adapter.load_vae(self.job.checkpoint, self.job.vae).to(self.device)
+
+    def _release(self) -> None:
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _phase(self, name: str, done: int, total: int) -> None:
+        self.journal.write("phase", name=name, done=done, total=total)
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"
