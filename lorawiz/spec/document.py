@@ -234,7 +234,7 @@ def _unknown_hint(location: list[str], value: Any) -> str:
     if len(location) == 1:
         nearest = _nearest(dotted, list(_tables()))
         return f"did you mean [{nearest}]?" if nearest else f"tables are {', '.join(_tables())}"
-    nearest = _nearest(dotted, scope) or _same_key_elsewhere(location[1])
+    nearest = _same_key_elsewhere(location[1]) or _nearest(dotted, scope)
     if nearest is None:
         return f"lorawiz get {location[0]} lists what there is"
     shown = value if isinstance(value, str) else json.dumps(value, default=str)

@@ -1,0 +1,81 @@
+"""The metadata says what is true, under the names that other tools read."""
+
+import json
+
+import pytest
+
+from lorawiz.families import FAMILIES
+from lorawiz.loras.metadata import BaseFacts, RunFacts, build_metadata, count_tags
+from lorawiz.spec.document import build_spec
+
+RUN = RunFacts(
+    run_id="lyq-0007",
+    started_at=1_000_000.0,
+    finished_at=1_000_600.0,
+    num_images=3,
+    batches_per_epoch=2,
+    num_epochs=5,
+    epoch=4,
+    step=8,
+    total_steps=10,
+    tags=[["lyq", " Smile"], ["lyq", ""], ["lyq", "smile"]],
+    bucket_counts={(512, 512): 2, (448, 576): 1},
+)
+BASE = BaseFacts("base.safetensors", "a" * 64, "12345678")
+
+
+def metadata_of(**tables: dict[str, object]) -> dict[str, str]:
+    project = {"name": "lyq", "trigger": "lyq"}
+    spec = build_spec({"schema": 1, "project": project, **tables})
+    return build_metadata(spec, FAMILIES["sd15"], BASE, RUN)
+
+
+def test_every_value_is_text() -> None:
+    assert all(isinstance(value, str) for value in metadata_of().values())
+
+
+def test_the_networks_values_are_the_specs() -> None:
+    metadata = metadata_of(network={"dim": 24, "alpha": 6.0})
+    assert metadata["ss_network_module"] == "networks.lora"
+    assert (metadata["ss_network_dim"], metadata["ss_network_alpha"]) == ("24", "6.0")
+    assert metadata["ss_base_model_version"] == "sd_v1"
+    assert metadata["modelspec.architecture"] == "stable-diffusion-v1/lora"
+
+
+def test_steps_epochs_and_images_are_counted_with_repeats() -> None:
+    metadata = metadata_of(dataset={"num_repeats": 4})
+    assert metadata["ss_num_train_images"] == "12"
+    assert (metadata["ss_epoch"], metadata["ss_steps"]) == ("4", "8")
+    buckets = json.loads(metadata["ss_bucket_info"])["buckets"]
+    assert buckets["0"] == {"resolution": [512, 512], "count": 8}
+
+
+def test_the_resolution_is_the_true_one() -> None:
+    metadata = metadata_of(dataset={"resolution": [640, 448]})
+    assert metadata["modelspec.resolution"] == "640x448"
+    assert metadata["ss_resolution"] == "(640, 448)"
+
+
+def test_tags_are_counted_by_image_in_lower_case() -> None:
+    assert count_tags(RUN.tags) == {"lyq": 3, "smile": 2}
+    assert json.loads(metadata_of()["ss_tag_frequency"]) == {"1_lyq": {"lyq": 3, "smile": 2}}
+
+
+@pytest.mark.parametrize(
+    ("network", "unet_lr", "text_encoder_lr"),
+    [
+        ({}, "0.0003", "0.0001"),
+        ({"train_unet_only": True}, "0.0003", "None"),
+        ({"train_text_encoder_only": True}, "None", "0.0001"),
+    ],
+)
+def test_a_part_that_is_not_trained_has_no_learning_rate(
+    network: dict[str, object], unet_lr: str, text_encoder_lr: str
+) -> None:
+    metadata = metadata_of(network=network, train={"unet_lr": 3e-4})
+    assert (metadata["ss_unet_lr"], metadata["ss_text_encoder_lr"]) == (unet_lr, text_encoder_lr)
+
+
+def test_no_path_of_the_machine_is_written() -> None:
+    assert not any("/home" in value or "/root" in value for value in metadata_of().values())
+    assert metadata_of()["ss_sd_model_name"] == "base.safetensors"

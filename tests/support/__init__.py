@@ -1,0 +1,1 @@
+"""What several tests build: photos, projects, tiny base models."""
