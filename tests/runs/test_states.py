@@ -24,7 +24,7 @@ def test_the_newest_whole_state_is_taken(tmp_path: Path) -> None:
     state, damaged = find_newest_state(tmp_path)
     assert state is not None
     assert (state.step, damaged) == (100, [])
-    assert [path.name for path in list_states(tmp_path)][0] == "step-00000009"
+    assert list_states(tmp_path)[0].name == "step-00000009"
 
 
 @pytest.mark.parametrize(
