@@ -6,7 +6,7 @@ from pathlib import Path
 from lorawiz.errors import ProjectError, visible_text
 from lorawiz.families.checkpoints import adopt_checkpoint
 from lorawiz.paths import SPEC_FILE, Project, write_atomically
-from lorawiz.spec.document import set_value, unset_value
+from lorawiz.spec.document import edit_text, set_value, unset_value
 from lorawiz.spec.schema import build_schema
 from lorawiz.spec.templates import SCHEMA_PATH, Template, render_spec
 
@@ -24,16 +24,24 @@ _FILES = (SPEC_FILE, "dataset.jsonl", ".gitignore")
 
 
 def create_project(
-    folder: Path, template: Template, answers: Mapping[str, str], base: str = ""
+    folder: Path,
+    template: Template,
+    answers: Mapping[str, str],
+    base: str = "",
+    settings: Mapping[str, str] | None = None,
 ) -> Project:
-    """Make `folder` a project. Raises LorawizError, with nothing written, when it cannot be one."""
+    """Make `folder` a project; `settings` (dotted key → text) are put over the template's.
+
+    Raises LorawizError, with nothing written, when it cannot be one.
+    """
     project = Project(folder.absolute())
     _refuse_occupied(project)
-    text = render_spec(template, answers)
+    text = edit_text(render_spec(template, answers), settings or {})
     # the checkpoint is looked at before the first file is written
     name, sha256 = adopt_checkpoint(base, project) if base else ("", "")
     if name:
-        text = render_spec(template, {**answers, "base.checkpoint": name, "base.sha256": sha256})
+        pinned = {**answers, "base.checkpoint": name, "base.sha256": sha256}
+        text = edit_text(render_spec(template, pinned), settings or {})
     for subfolder in (project.images, project.models):
         subfolder.mkdir(parents=True, exist_ok=True)
     write_atomically(project.root / ".gitignore", _GITIGNORE)

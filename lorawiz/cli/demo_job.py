@@ -17,7 +17,6 @@ from lorawiz.preflight.machine import missing_packages
 from lorawiz.runs.folder import RunFolder
 from lorawiz.runs.view import RunView, load_view
 from lorawiz.scaffold import create_project, set_base
-from lorawiz.spec.document import set_value
 from lorawiz.spec.templates import load_template
 
 BASE_NAME = "tiny-random-sd15"
@@ -67,10 +66,7 @@ def make_demo_project(folder: Path) -> Project:
         "project.trigger": TRIGGER,
         "project.class_word": CLASS_WORD,
     }
-    project = create_project(folder, load_template("face-lora"), answers)
-    for key, value in SETTINGS.items():
-        set_value(project.spec, key, value)
-    return project
+    return create_project(folder, load_template("face-lora"), answers, settings=SETTINGS)
 
 
 def build_demo_base(project: Project) -> None:

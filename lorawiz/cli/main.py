@@ -6,11 +6,15 @@ import traceback
 from datetime import UTC, datetime
 from typing import NoReturn
 
-import click
 import typer
 
 from lorawiz.cli import checking, demo, project, runs, settings
 from lorawiz.errors import LorawizError
+
+# typer brings a click of its own and exports only the leaves of its error tree
+_UsageError: type[Exception] = next(
+    base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
+)
 
 app = typer.Typer(
     name="lorawiz",
@@ -58,12 +62,10 @@ def _run() -> int:  # noqa: PLR0911 - one line a kind of error
     except LorawizError as error:
         _complain(f"{error.message}", error.hint)
         return 2
-    except click.exceptions.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         return 130
-    except KeyboardInterrupt:
-        return 130
-    except click.ClickException as error:
-        error.show()
+    except _UsageError as error:
+        error.show()  # type: ignore[attr-defined]
         return 2
     except BrokenPipeError:
         # the reader of a pipe has gone (`lorawiz logs | head`): that is no failure

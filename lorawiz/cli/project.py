@@ -42,7 +42,6 @@ def new(
 ) -> None:
     """Start a project: a folder around one TOML file."""
     from lorawiz.scaffold import create_project
-    from lorawiz.spec.document import set_value
     from lorawiz.spec.templates import load_template
 
     asked = is_interactive()
@@ -61,10 +60,8 @@ def new(
     images = images or _ask(asked, "folder of photos (empty: add them later)", "")
     base = base or _ask(asked, "base checkpoint (file, folder or hub id; empty: later)", "")
     sources = find_sources([Path(images).expanduser()]) if images else []
-    settings = [parse_assignment(text) for text in assignments]
-    project = create_project(folder, chosen, answers, base)
-    for key, value in settings:
-        set_value(project.spec, key, value)
+    settings = dict(parse_assignment(text) for text in assignments)
+    project = create_project(folder, chosen, answers, base, settings)
     if sources:
         add_sources(project.root, sources, link=False)
     shown = visible_text(str(folder))

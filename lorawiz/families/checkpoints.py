@@ -18,6 +18,7 @@ _LDM_SDXL = "conditioner.embedders.1.model.ln_final.weight"
 _LDM_SD2 = "cond_stage_model.model.ln_final.weight"
 _LDM_SD15 = "cond_stage_model.transformer.text_model.final_layer_norm.weight"
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
+_FAMILY_HINT = "bases that can be trained on: " + ", ".join(c.title for c in FAMILIES.values())
 FOLDER_PARTS = ("unet", "vae", "text_encoder")
 
 
@@ -112,7 +113,7 @@ def _recognise_single_file(path: Path, header: SafetensorsHeader) -> tuple[str, 
         )
     for mark, title in ((_LDM_SDXL, "SDXL"), (_LDM_SD2, "Stable Diffusion 2.x")):
         if mark in shapes:
-            raise ModelError(f"{shown}: a {title} checkpoint; families are {_known_families()}")
+            raise ModelError(f"{shown}: a checkpoint of {title}", _FAMILY_HINT)
     if _LDM_SD15 not in shapes:
         raise ModelError(
             f"{shown}: a U-Net without its text encoder",
@@ -144,7 +145,7 @@ def _inspect_folder(path: Path) -> Checkpoint:
     except (ValueError, KeyError, IndexError, TypeError, OSError) as error:
         raise ModelError(f"{shown}/unet/config.json: not a U-Net's config") from error
     if unet.get("addition_embed_type"):
-        raise ModelError(f"{shown}: an SDXL folder; families are {_known_families()}")
+        raise ModelError(f"{shown}: an SDXL folder", _FAMILY_HINT)
     family, size = _match_size(shown, width, context)
     num_bytes = sum(
         f.stat().st_size for p in FOLDER_PARTS for f in (path / p).glob("*.safetensors")
@@ -158,13 +159,9 @@ def _match_size(shown: str, unet_width: int, context_dim: int) -> tuple[str, str
             if facts.unet_width == unet_width and facts.context_dim == context_dim:
                 return card.name, size
     raise ModelError(
-        f"{shown}: a U-Net of width {unet_width} that reads text of width {context_dim}; "
-        f"families are {_known_families()}"
+        f"{shown}: a U-Net of width {unet_width} that reads text of width {context_dim}",
+        _FAMILY_HINT,
     )
-
-
-def _known_families() -> str:
-    return ", ".join(f"{card.name} ({card.title})" for card in FAMILIES.values())
 
 
 HUB_PATTERNS = [

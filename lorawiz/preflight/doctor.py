@@ -148,10 +148,9 @@ def _ask_memory() -> Iterator[Answer]:
 
 
 def _ask_disk() -> Iterator[Answer]:
-    for name, path in (("disk here", Path.cwd()), ("disk of the caches", user_cache())):
-        while not path.exists():
-            path = path.parent
-        free = shutil.disk_usage(path).free
+    for name, start in (("disk here", Path.cwd()), ("disk of the caches", user_cache())):
+        there = next(path for path in (start, *start.parents) if path.exists())
+        free = shutil.disk_usage(there).free
         state: Literal["ok", "warning"] = "ok" if free > 5e9 else "warning"
         yield Answer(name, state, f"{show_bytes(free)} free")
     folders = [str(folder) for folder in model_folders(None) if folder.is_dir()]

@@ -111,12 +111,13 @@ def _num_saves(at: Inspection) -> int:
     train, count = at.spec.train, at.count
     if not count.total_steps:
         return 0
+    # the last step is saved once, under the LoRA's own name
+    before_last = count.total_steps - 1
     saves = 1
     if train.save_every_n_epochs:
-        whole_epochs = count.total_steps // count.steps_per_epoch
-        saves += whole_epochs // train.save_every_n_epochs
+        saves += before_last // count.steps_per_epoch // train.save_every_n_epochs
     if train.save_every_n_steps:
-        saves += count.total_steps // train.save_every_n_steps
+        saves += before_last // train.save_every_n_steps
     return saves
 
 

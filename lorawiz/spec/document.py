@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from lorawiz.errors import SpecError, visible_text
-from lorawiz.paths import write_atomically
+from lorawiz.paths import SPEC_FILE, write_atomically
 from lorawiz.spec.lines import find_line
 from lorawiz.spec.tables import Spec
 
@@ -83,11 +83,26 @@ def set_value(path: Path, dotted: str, text_value: str) -> tuple[Any, Any]:
     """
     text = read_spec_text(path)
     old = flatten(build_spec(_parse(text, path), text, path.name))
-    value, is_toml = _typed_value(dotted, text_value)
-    document = _parse_for_edit(text, path)
-    # tomlkit keeps the number as it was typed: 1e-4 stays 1e-4
-    _assign(document, dotted, tomlkit.value(text_value) if is_toml else value)
-    return _write_edit(path, document, old, dotted)
+    edited = edit_text(text, {dotted: text_value}, path.name)
+    write_atomically(path, edited)
+    return old[dotted], flatten(build_spec(_parse(edited, path)))[dotted]
+
+
+def edit_text(text: str, settings: Mapping[str, str], file_name: str = SPEC_FILE) -> str:
+    """`text` with each dotted key of `settings` set to what the user typed; checked as a whole.
+
+    Raises SpecError for an unknown key or a wrong value.
+    """
+    document = _parse_for_edit(text, Path(file_name))
+    for dotted, typed in settings.items():
+        value, is_toml = _typed_value(dotted, typed)
+        # tomlkit keeps the number as it was typed: 1e-4 stays 1e-4
+        _assign(document, dotted, tomlkit.value(typed) if is_toml else value)
+    edited = tomlkit.dumps(document)
+    if "\r\n" in text:
+        edited = edited.replace("\r\n", "\n").replace("\n", "\r\n")
+    build_spec(_parse(edited, Path(file_name)), edited, file_name)
+    return edited
 
 
 def unset_value(path: Path, dotted: str) -> tuple[Any, Any]:
@@ -101,7 +116,10 @@ def unset_value(path: Path, dotted: str) -> tuple[Any, Any]:
     if key not in holder:
         return old[dotted], old[dotted]
     del holder[key]
-    return _write_edit(path, document, old, dotted)
+    edited = tomlkit.dumps(document)
+    new = flatten(build_spec(_parse(edited, path), edited, path.name))
+    write_atomically(path, edited)
+    return old[dotted], new[dotted]
 
 
 def find_field(dotted: str) -> FieldInfo:
@@ -159,17 +177,6 @@ def _parse_for_edit(text: str, path: Path) -> tomlkit.TOMLDocument:
         raise SpecError(
             f"{path.name}: cannot be edited in place: {visible_text(str(error))}"
         ) from error
-
-
-def _write_edit(
-    path: Path, document: tomlkit.TOMLDocument, old: dict[str, Any], dotted: str
-) -> tuple[Any, Any]:
-    text = tomlkit.dumps(document)
-    if "\r\n" in text:
-        text = text.replace("\r\n", "\n").replace("\n", "\r\n")
-    new = flatten(build_spec(_parse(text, path), text, path.name))
-    write_atomically(path, text)
-    return old[dotted], new[dotted]
 
 
 def _assign(values: Any, dotted: str, value: Any) -> None:

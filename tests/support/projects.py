@@ -1,6 +1,7 @@
 """Projects on the disk, made inline by the tests that need them."""
 
 import json
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from PIL import Image
 
 from lorawiz.dataset.adding import Source, add_images
 from lorawiz.paths import Project, write_atomically
-from lorawiz.spec.document import dump_spec, load_spec, set_value
+from lorawiz.spec.document import set_value
 
 TINY: dict[str, str] = {
     "project.name": "lyq",
@@ -47,9 +48,7 @@ def make_project(
     folder.mkdir(parents=True, exist_ok=True)
     project = Project(folder.absolute())
     project.images.mkdir(exist_ok=True)
-    write_atomically(project.spec, "schema = 1\n")
-    for key, value in {**TINY, **(settings or {})}.items():
-        set_value(project.spec, key, value)
+    write_atomically(project.spec, _spec_text({**TINY, **(settings or {})}))
     sources = [
         Source(
             save_photo(folder / "photos" / f"IMG_{i:04d}.jpg", size, seed=i), caption, tuple(tags)
@@ -63,6 +62,24 @@ def make_project(
     return project
 
 
+def _spec_text(settings: Mapping[str, str]) -> str:
+    """A spec with these settings alone; values as TOML, or bare words."""
+    tables: dict[str, list[str]] = {}
+    for dotted, value in settings.items():
+        table, _, key = dotted.partition(".")
+        tables.setdefault(table, []).append(f"{key} = {_as_toml(value)}")
+    lines = [line for table, keys in tables.items() for line in ("", f"[{table}]", *keys)]
+    return "\n".join(["schema = 1", *lines, ""])
+
+
+def _as_toml(value: str) -> str:
+    try:
+        tomllib.loads(f"value = {value}")
+    except tomllib.TOMLDecodeError:
+        return json.dumps(value)
+    return value
+
+
 def link_base(project: Project, base: Path) -> None:
     """Put `base` into the project's models/ and name it in the spec."""
     project.models.mkdir(exist_ok=True)
@@ -72,7 +89,3 @@ def link_base(project: Project, base: Path) -> None:
 
 def read_journal(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-def spec_text(project: Project) -> str:
-    return dump_spec(load_spec(project.spec))

@@ -70,7 +70,7 @@ def test_everything_is_on_the_disk_before_it_counts_and_before_the_old_goes(
     real_fsync, real_rename, real_remove = os.fsync, Path.rename, shutil.rmtree
 
     def fsync(descriptor: int) -> None:
-        calls.append(("fsync", Path(os.readlink(f"/proc/self/fd/{descriptor}")).name))
+        calls.append(("fsync", Path(f"/proc/self/fd/{descriptor}").readlink().name))
         real_fsync(descriptor)
 
     def rename(self: Path, target: Path) -> Path:

@@ -63,16 +63,19 @@ def find_changed_images(at: Inspection) -> Iterator[Problem]:
 @rule("images-small", "warning")
 def find_small_images(at: Inspection) -> Iterator[Problem]:
     """An image smaller than its bucket is enlarged: the LoRA learns the blur."""
-    small = []
+    small, has_tiny = [], False
     for record in at.records:
         width, height = record.content_size
         resized = fit_bucket((width, height), at.spec.dataset).resized
         if resized[0] > width or resized[1] > height:
             small.append(record.image_path)
+            has_tiny = has_tiny or min(width, height) < at.spec.dataset.bucket_reso_steps
     if small:
         yield Problem(
             f"smaller than their bucket: {name_some(small)}",
-            "lorawiz set dataset.bucket_no_upscale true, or a smaller dataset.resolution",
+            "set their keep to false in dataset.jsonl: no bucket is that small"
+            if has_tiny
+            else "lorawiz set dataset.bucket_no_upscale true, or a smaller dataset.resolution",
             "dataset.resolution",
         )
 

@@ -1,0 +1,1 @@
+"""Tests of the screens: keys pressed, disk asserted, goldens compared."""
