@@ -3,16 +3,19 @@
 
 def show_bytes(count: float) -> str:
     """`37.9 MB`, in powers of 1000 as file managers count."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 999.5:
-            return f"{count:.0f} {unit}" if unit in ("B", "kB") else f"{count:.1f} {unit}"
+    if count < 1000:
+        return f"{count:.0f} B"
+    for unit in ("kB", "MB", "GB"):
         count /= 1000
+        if count < 999.95:
+            return f"{count:.1f} {unit}"
+    count /= 1000
     return f"{count:.1f} TB"
 
 
 def show_duration(seconds: float) -> str:
     """`0:41`, `7:08`, `1:02:10`."""
-    whole = round(seconds)
+    whole = max(round(seconds), 0)
     hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
@@ -21,7 +24,7 @@ def show_speed(step_s: float) -> str:
     """`1.83 it/s`, or `4.9 s/it` where a step takes longer than a second."""
     if step_s <= 0:
         return "– it/s"
-    return f"{1 / step_s:.2f} it/s" if step_s < 1 else f"{step_s:.2f} s/it"
+    return f"{1 / step_s:.2f} it/s" if step_s <= 1 else f"{step_s:.2f} s/it"
 
 
 def show_count(count: int, word: str) -> str:

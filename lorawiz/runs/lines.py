@@ -23,8 +23,9 @@ class LinePrinter:
         self.view.apply(event)
         text = self._text(event)
         if text:
-            kind = {"end": self.view.outcome or "end"}.get(event["event"], event["event"])
-            kind = {"finished": "done", "device": "device"}.get(kind, kind)
+            kind: str = event["event"]
+            if kind == "end":
+                kind = "done" if self.view.outcome == "finished" else self.view.outcome or "end"
             yield f"{self.view.run_id}  {kind:<7} {text}"
 
     def _text(self, event: Event) -> str:  # noqa: PLR0911 - one line a kind of event

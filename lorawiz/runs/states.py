@@ -34,7 +34,7 @@ def list_states(folder: Path) -> list[Path]:
 
 def find_newest_state(folder: Path) -> tuple[VerifiedState | None, list[str]]:
     """The newest state that verifies, and a sentence for each newer one that does not."""
-    damaged = []
+    damaged: list[str] = []
     for path in reversed(list_states(folder)):
         try:
             return _verify(path), damaged

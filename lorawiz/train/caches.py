@@ -35,9 +35,10 @@ class TensorCache:
     def find(self, *key: object) -> Tensor | None:
         """The tensor under `key`, or None when it is not there or its file is damaged."""
         try:
-            return load_tensors(self._path(key).read_bytes())["value"]
+            value: Tensor = load_tensors(self._path(key).read_bytes())["value"]
         except (FileNotFoundError, SafetensorError, KeyError):
             return None
+        return value
 
     def put(self, value: Tensor, *key: object) -> None:
         """Keep a tensor. Two runs may do so at once: each writes the same bytes in one step."""

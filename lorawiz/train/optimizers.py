@@ -13,7 +13,7 @@ def build_optimizer(spec: Spec, network: LoraNetwork) -> torch.optim.AdamW:
     rates = {"unet": spec.train.unet_lr, "text_encoder": spec.train.text_encoder_lr}
     groups = []
     for part in ("unet", "text_encoder"):
-        weights = network.part_weights(part)  # type: ignore[arg-type]
+        weights = network.part_weights(part)
         if weights:
             base_lr = rates[part] or spec.train.learning_rate
             groups.append({"params": weights, "lr": base_lr, "base_lr": base_lr})

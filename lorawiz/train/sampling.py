@@ -48,7 +48,8 @@ def draw_latents(
         without, along = noise_BCHW.float().chunk(2)
         guided = without + table.guidance * (along - without)
         latents_BCHW = scheduler.step(guided, timestep, latents_BCHW).prev_sample
-    return latents_BCHW
+    drawn_BCHW: Tensor = latents_BCHW
+    return drawn_BCHW
 
 
 def build_sampler(table: SampleTable) -> Any:

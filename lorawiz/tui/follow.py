@@ -12,8 +12,8 @@ from lorawiz.runs.control import request
 from lorawiz.runs.folder import RunFolder
 from lorawiz.runs.journal import Event, JournalReader
 from lorawiz.runs.view import RunState, RunView
-from lorawiz.tui.format import count, format_size
 from lorawiz.tui.theme import Tone
+from lorawiz.wording import show_bytes, show_count
 
 Clock = Callable[[], datetime]
 _KEPT_HAPPENINGS = 50
@@ -127,7 +127,7 @@ def _tell_meanwhile(events: list[Event], since: datetime | None, now: datetime) 
     since = since or times[0]
     missed = [event["event"] for event, time in zip(events, times, strict=True) if time > since]
     counts = [
-        count(missed.count(kind), kind)
+        show_count(missed.count(kind), kind)
         for kind in ("step", "save", "sample", "warning")
         if kind in missed
     ]
@@ -149,7 +149,10 @@ def _tell_launch(event: Event) -> Happening:
 def _tell_start(event: Event) -> Happening:
     step = event["step"]
     how = f"resumed behind step {step}" if step else "started"
-    images, steps = count(event["num_images"], "image"), count(event["total_steps"], "step")
+    images, steps = (
+        show_count(event["num_images"], "image"),
+        show_count(event["total_steps"], "step"),
+    )
     return Happening(event["time"], f"{how}: {images}, {steps}")
 
 
@@ -159,7 +162,7 @@ def _tell_device(event: Event) -> Happening:
 
 def _tell_save(event: Event) -> Happening:
     name = visible_text(PurePath(event["path"]).name)
-    return Happening(event["time"], f"saved {name} ({format_size(event['num_bytes'])})")
+    return Happening(event["time"], f"saved {name} ({show_bytes(event['num_bytes'])})")
 
 
 def _tell_sample(event: Event) -> Happening:

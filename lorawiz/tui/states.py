@@ -6,8 +6,8 @@ from lorawiz.errors import visible_text
 from lorawiz.runs.folder import RunFolder
 from lorawiz.runs.view import RunState, RunView
 from lorawiz.tui.follow import RunFollower
-from lorawiz.tui.format import format_duration, format_size
 from lorawiz.tui.theme import Tone
+from lorawiz.wording import show_bytes, show_duration
 
 _QUIET_S = 30.0
 _MESSAGE_LINES = 3
@@ -65,15 +65,15 @@ def build_notice(follower: RunFollower) -> Notice:
             return _tell_kill(view, run)
     patience_s = max(_QUIET_S, 10 * (view.step_s or 0.0))
     if follower.quiet_s() > patience_s:
-        return Notice((f"no word from the trainer for {format_duration(follower.quiet_s())}",))
+        return Notice((f"no word from the trainer for {show_duration(follower.quiet_s())}",))
     return Notice()
 
 
 def _tell_result(view: RunView) -> str:
-    took = f"in {format_duration(view.elapsed_s)}: " if view.elapsed_s is not None else ""
+    took = f"in {show_duration(view.elapsed_s)}: " if view.elapsed_s is not None else ""
     if view.result is None:
         return f"{took}no file was saved"
-    return f"{took}{visible_text(view.result)} ({format_size(view.saves[-1].num_bytes)})"
+    return f"{took}{visible_text(view.result)} ({show_bytes(view.saves[-1].num_bytes)})"
 
 
 def _tell_stop(view: RunView) -> Notice:

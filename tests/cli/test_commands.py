@@ -12,6 +12,8 @@ from lorawiz.cli.main import app
 from tests.cli.runner import lorawiz
 from tests.support.projects import link_base, make_project, save_photo
 
+COMMANDS = [c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands]
+
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
@@ -197,9 +199,7 @@ def test_doctor_answers_in_json(tmp_path: Path) -> None:
     assert {"memory", "disk here", "terminal", "attention", "model hub"} <= set(names)
 
 
-@pytest.mark.parametrize(
-    "command", [c.name or c.callback.__name__ for c in app.registered_commands]
-)  # type: ignore[union-attr]
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(tmp_path: Path, command: str) -> None:
     answer = lorawiz(command, "--help", cwd=tmp_path)
     assert answer.code == 0

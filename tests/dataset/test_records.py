@@ -91,6 +91,6 @@ def test_a_path_out_of_the_project_is_refused(tmp_path: Path, image_path: str) -
 
 def test_the_digest_changes_with_what_is_trained_and_only_then() -> None:
     changes = ({"caption": "x"}, {"tags": ("x",)}, {"crop": (0, 0, 9, 9)}, {"sha256": "1" * 64})
-    digests = {dataset_digest([replace(RECORD, **change)]) for change in changes}  # type: ignore[arg-type]
+    digests = {dataset_digest([replace(RECORD, **change)]) for change in changes}
     assert len(digests | {dataset_digest([RECORD])}) == 5
     assert dataset_digest([replace(RECORD, reason="x")]) == dataset_digest([RECORD])

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from lorawiz.families import FAMILIES, load_adapter
-from lorawiz.families.adapter import Adapter
+from lorawiz.families.adapter import Adapter, LoraTarget
 from lorawiz.families.checkpoints import inspect_checkpoint
 from lorawiz.families.clip import encode_prompt
 from lorawiz.families.sd15.random_base import build_random_base
@@ -58,8 +59,14 @@ def test_the_cards_figures_are_those_of_the_models(adapter: Adapter, size: str) 
         list(adapter.iter_text_targets(parts["text_encoder"])),
     )
     assert tuple(len(found) for found in targets) == facts.num_lora_modules
-    widths = tuple(sum(sum(t.module.weight.shape[:2]) for t in found) for found in targets)  # type: ignore[misc]
+    widths = tuple(sum(_width(target) for target in found) for found in targets)
     assert widths == facts.lora_width_sum
+
+
+def _width(target: LoraTarget) -> int:
+    """Inputs + outputs."""
+    assert isinstance(target.module, nn.Linear | nn.Conv2d)
+    return sum(target.module.weight.shape[:2])
 
 
 def test_a_single_file_and_a_folder_load_the_same_weights(
@@ -111,6 +118,7 @@ def test_clip_skip_takes_an_earlier_layer(adapter: Adapter, tiny_base: Path) -> 
         output = text_encoder(input_ids=ids, output_hidden_states=True)
     assert not torch.equal(last, earlier)
     norm = getattr(text_encoder, "text_model", text_encoder).final_layer_norm
+    assert isinstance(norm, nn.LayerNorm)
     assert torch.equal(earlier, norm(output.hidden_states[-2]))
 
 

@@ -189,7 +189,7 @@ FAILING: dict[str, Sequence[Case]] = {
         Case({"train.mixed_precision": "fp16"}, said="needs a GPU"),
         Case({"train.mixed_precision": "bf16"}, {"torch": OLD_GPU}, said="Tesla T4 does not compute in bf16"),
     ],
-    "disk-full": [Case(machine={"free_disk_bytes": 1000}, said="1 kB are free")],
+    "disk-full": [Case(machine={"free_disk_bytes": 1000}, said="1.0 kB are free")],
     "memory-short": [Case(machine={"memory_bytes": 10**6}, said="and there are 1.0 MB")],
     "run-active": [Case(machine={"active_run": "lyq-0004"}, said="lyq-0004 is on")],
     "training-on-cpu": [Case(change=full_size_base, said="finds no GPU")],

@@ -51,7 +51,7 @@ def test_gradients_are_those_of_the_formula(base: nn.Module) -> None:
     y = torch.einsum("bi...,oi->bo...", x_again if is_conv else x_again.movedim(-1, 1), weight)
     assert base.bias is not None
     y = y + base.bias.view(1, -1, *[1] * (y.ndim - 2))
-    y.square().sum().backward()
+    y.square().sum().backward()  # type: ignore[no-untyped-call]
     for mine, theirs in zip(ours, [x_again.grad, down.grad, up.grad], strict=True):
         assert mine is not None
         assert theirs is not None

@@ -156,8 +156,9 @@ def _is_target(module: nn.Module) -> bool:
     return isinstance(module, nn.Linear)
 
 
-def _frozen(model: Any) -> Any:
-    return model.eval().requires_grad_(False)
+def _frozen(model: Any) -> nn.Module:
+    frozen: nn.Module = model.eval().requires_grad_(False)
+    return frozen
 
 
 def _text_model(text_encoder: nn.Module) -> Any:

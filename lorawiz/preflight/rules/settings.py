@@ -1,6 +1,6 @@
 """Rules on settings that work against each other or do nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lorawiz.preflight.finding import Problem, rule
 from lorawiz.preflight.inspection import Inspection
@@ -99,6 +99,6 @@ def find_odd_bucket_steps(at: Inspection) -> Iterator[Problem]:
         )
 
 
-def _all_default(at: Inspection, keys: list[str]) -> bool:
+def _all_default(at: Inspection, keys: Sequence[str]) -> bool:
     table = at.spec.dataset
     return all(getattr(table, key) == type(table).model_fields[key].default for key in keys)

@@ -6,14 +6,9 @@ from textual.widget import Widget
 from lorawiz.errors import visible_text
 from lorawiz.runs.view import RunView
 from lorawiz.tui.follow import RunFollower
-from lorawiz.tui.format import (
-    format_duration,
-    format_loss,
-    format_memory,
-    format_rate,
-    format_speed,
-)
+from lorawiz.tui.format import format_loss, format_memory, format_rate
 from lorawiz.tui.theme import STYLES
+from lorawiz.wording import show_duration, show_speed
 
 _NOT_YET = "–"
 Figure = tuple[str, str]
@@ -48,14 +43,14 @@ def build_figures(follower: RunFollower) -> list[Figure]:
     return [
         *_build_step_figures(view),
         ("memory", _build_memory(view)),
-        ("speed", _NOT_YET if view.step_s is None else format_speed(view.step_s)),
-        ("elapsed", _NOT_YET if elapsed_s is None else format_duration(elapsed_s)),
+        ("speed", _NOT_YET if view.step_s is None else show_speed(view.step_s)),
+        ("elapsed", _NOT_YET if elapsed_s is None else show_duration(elapsed_s)),
         ("images", str(view.num_images) if view.num_images else _NOT_YET),
         (
             "saved",
             _NOT_YET
             if save_age_s is None
-            else f"e{view.saves[-1].epoch:04d}, {format_duration(save_age_s)} ago",
+            else f"e{view.saves[-1].epoch:04d}, {show_duration(save_age_s)} ago",
         ),
         ("resumable", _NOT_YET if view.state_step is None else f"step {view.state_step}"),
         ("device", visible_text(view.device).removeprefix("NVIDIA ") or _NOT_YET),

@@ -5,9 +5,9 @@ from textual.widget import Widget
 
 from lorawiz.errors import visible_text
 from lorawiz.runs.view import RunView
-from lorawiz.tui.format import format_duration, format_speed
 from lorawiz.tui.states import Headline
 from lorawiz.tui.theme import STYLES
+from lorawiz.wording import show_duration, show_speed
 
 _GAP = "  "
 _ROOMY_CELLS = 60
@@ -58,6 +58,6 @@ def _build_pieces(view: RunView, is_over: bool) -> dict[str, str]:
         "epoch": f"epoch {view.epoch:>{len(epochs)}}/{epochs}",
     }
     if not is_over and view.step_s is not None and view.eta_s is not None:
-        pieces["speed"] = f"{format_speed(view.step_s):>9}"
-        pieces["eta"] = f"ETA {format_duration(view.eta_s):>5}"
+        pieces["speed"] = f"{show_speed(view.step_s):>9}"
+        pieces["eta"] = f"ETA {show_duration(view.eta_s):>5}"
     return pieces
