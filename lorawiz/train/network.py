@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lorawiz.families.adapter import LoraTarget
 from lorawiz.loras.file import RawTensor
 from lorawiz.spec.tables import NetworkTable
+from lorawiz.train.frozen import is_plain_cpu, lora_matmul
 
 Part = Literal["unet", "text_encoder"]
 _RAW_DTYPES = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
@@ -28,7 +29,7 @@ class LoraLayer(nn.Module):
     def __init__(self, base: nn.Module, dim: int, alpha: float, dropout: float) -> None:
         super().__init__()
         assert isinstance(base, nn.Linear | nn.Conv2d)
-        self.base = base
+        self.base: nn.Linear | nn.Conv2d = base
         self.scale = alpha / dim
         self.dropout = dropout
         outputs, inputs = base.weight.shape[:2]
@@ -38,15 +39,25 @@ class LoraLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x is [..., I] for a Linear, [B, I, H, W] for a convolution; I becomes O."""
-        dropped = nn.functional.dropout(x, self.dropout, self.training) if self.dropout else x
         if isinstance(self.base, nn.Conv2d):
-            low = nn.functional.conv2d(dropped, self.down_RI[:, :, None, None])
-            high = nn.functional.conv2d(low, self.up_OR[:, :, None, None])
-        else:
-            low = nn.functional.linear(dropped, self.down_RI)
-            high = nn.functional.linear(low, self.up_OR)
-        result: Tensor = self.base(x) + high * self.scale
+            return self._project(x.movedim(1, -1)).movedim(-1, 1)
+        return self._project(x)
+
+    def _project(self, x: Tensor) -> Tensor:
+        weight_OI, bias_O = self.base.weight.flatten(1), self.base.bias
+        has_dropout = self.dropout > 0 and self.training
+        if is_plain_cpu(x) and not has_dropout:
+            return lora_matmul(x, weight_OI, bias_O, self.down_RI, self.up_OR, self.scale)
+        dropped = nn.functional.dropout(x, self.dropout) if has_dropout else x
+        low = nn.functional.linear(dropped, self.down_RI.to(_compute_dtype(x)))
+        high = nn.functional.linear(low, self.up_OR.to(low.dtype))
+        result: Tensor = nn.functional.linear(x, weight_OI, bias_O) + high * self.scale
         return result
+
+
+def _compute_dtype(x: Tensor) -> torch.dtype:
+    """What the low-rank path computes in: autocast casts by itself, elsewhere as its input is."""
+    return torch.float32 if torch.is_autocast_enabled(x.device.type) else x.dtype
 
 
 class LoraNetwork:

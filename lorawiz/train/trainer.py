@@ -24,6 +24,7 @@ from lorawiz.loras.file import save_lora
 from lorawiz.runs.journal import JournalWriter
 from lorawiz.runs.states import VerifiedState
 from lorawiz.train.caches import TensorCache, latents_key, load_pixels
+from lorawiz.train.frozen import freeze_convolutions
 from lorawiz.train.job import Job
 from lorawiz.train.network import LoraNetwork
 from lorawiz.train.optimizers import build_optimizer
@@ -232,6 +233,7 @@ class Trainer:
             network.inject("text_encoder", targets, self.device)
         if spec.trains_unet:
             network.inject("unet", self.adapter.iter_unet_targets(unet), self.device)
+        freeze_convolutions(unet)
         unet.to(self.device)
         if spec.train.gradient_checkpointing:
             self.adapter.enable_gradient_checkpointing(unet)

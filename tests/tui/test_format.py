@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from lorawiz import wording
 from lorawiz.tui import format as fmt
 
 
@@ -12,7 +13,7 @@ from lorawiz.tui import format as fmt
     [(0, "0:00"), (41.2, "0:41"), (428, "7:08"), (59.6, "1:00"), (3730, "1:02:10"), (-3, "0:00")],
 )
 def test_durations(seconds: float, text: str) -> None:
-    assert fmt.format_duration(seconds) == text
+    assert wording.show_duration(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def test_durations(seconds: float, text: str) -> None:
     ],
 )
 def test_sizes(num_bytes: int, text: str) -> None:
-    assert fmt.format_size(num_bytes) == text
+    assert wording.show_bytes(num_bytes) == text
 
 
 def test_memory_with_and_without_a_whole() -> None:
@@ -37,9 +38,9 @@ def test_memory_with_and_without_a_whole() -> None:
 
 
 def test_speed_is_said_in_the_unit_above_one() -> None:
-    assert fmt.format_speed(0.543) == "1.84 it/s"
-    assert fmt.format_speed(2.31) == "2.31 s/it"
-    assert fmt.format_speed(0) == "– it/s"
+    assert wording.show_speed(0.543) == "1.84 it/s"
+    assert wording.show_speed(2.31) == "2.31 s/it"
+    assert wording.show_speed(0) == "– it/s"
 
 
 def test_rates_and_losses() -> None:
@@ -51,4 +52,4 @@ def test_rates_and_losses() -> None:
 
 
 def test_a_count_agrees_with_its_noun() -> None:
-    assert (fmt.count(1, "save"), fmt.count(3, "save")) == ("1 save", "3 saves")
+    assert (wording.show_count(1, "save"), wording.show_count(3, "save")) == ("1 save", "3 saves")

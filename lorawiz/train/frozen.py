@@ -1,0 +1,162 @@
+"""Frozen convolutions and their LoRA, made cheap for a CPU in fp32; elsewhere plain torch.
+
+oneDNN copies a convolution's whole weight into a layout of its own at every call, forward and
+backward. Where the picture is small and the weight large (the inner half of a U-Net), one
+matrix product over unfolded columns costs less than that copy; the same weight serves forward
+and backward, so no second copy is kept.
+
+Shape suffixes: B batch, I inputs, O outputs, N rows (pixels or tokens), R rank.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+MATMUL_MAX_PIXELS = 256
+"""Up to this many output pixels, batch included, the matrix product wins (measured on AVX2)."""
+
+
+class FrozenConv2d(nn.Conv2d):
+    """An `nn.Conv2d` whose weight gets no gradient: [B, I, H, W] to [B, O, H', W']."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not is_plain_cpu(x) or self.weight.requires_grad:
+            return super().forward(x)
+        if self.kernel_size == (1, 1) and self.stride == (1, 1) and self.padding == (0, 0):
+            return self._pointwise(x)
+        height, width = self._output_size(x)
+        if x.shape[0] * height * width > MATMUL_MAX_PIXELS:
+            return super().forward(x)
+        result: Tensor = _ConvAsMatmul.apply(  # type: ignore[no-untyped-call]
+            x, self.weight, self.bias, (height, width), self.stride, self.padding
+        )
+        return result
+
+    def _pointwise(self, x: Tensor) -> Tensor:
+        y = torch.matmul(self.weight.flatten(1), x.flatten(2))
+        if self.bias is not None:
+            y = y.add_(self.bias[:, None])
+        return y.view(*y.shape[:2], *x.shape[2:])
+
+    def _output_size(self, x: Tensor) -> tuple[int, int]:
+        height, width = (
+            (x.shape[2 + d] + 2 * int(self.padding[d]) - self.kernel_size[d]) // self.stride[d] + 1
+            for d in range(2)
+        )
+        return height, width
+
+
+def freeze_convolutions(model: nn.Module) -> int:
+    """Turn every frozen plain `nn.Conv2d` of `model` into a FrozenConv2d. Returns their number."""
+    found = [m for m in model.modules() if type(m) is nn.Conv2d and _is_plain_and_frozen(m)]
+    for convolution in found:
+        # only the class changes: weights, names, hooks and `.to()` stay nn.Conv2d's
+        convolution.__class__ = FrozenConv2d
+    return len(found)
+
+
+def is_plain_cpu(x: Tensor) -> bool:
+    """Whether the CPU's fp32 shortcuts apply to `x`."""
+    return (
+        x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    )
+
+
+def lora_matmul(
+    x: Tensor,
+    weight_OI: Tensor,
+    bias_O: Tensor | None,
+    down_RI: Tensor,
+    up_OR: Tensor,
+    scale: float,
+) -> Tensor:
+    """x·Wᵀ + b + scale·(x·Dᵀ)·Uᵀ for x [..., I], with gradients for x, D and U alone.
+
+    As one node of the graph it keeps x once and adds in place. CPU, fp32.
+    """
+    rows_NI = x.reshape(-1, x.shape[-1])
+    y_NO: Tensor = _LoraMatmul.apply(  # type: ignore[no-untyped-call]
+        rows_NI, weight_OI, bias_O, down_RI, up_OR, scale
+    )
+    return y_NO.view(*x.shape[:-1], -1)
+
+
+class _ConvAsMatmul(torch.autograd.Function):
+    """Convolution as one product with the unfolded picture; a gradient for the picture alone."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        out_size: tuple[int, int],
+        stride: tuple[int, int],
+        padding: tuple[int, int],
+    ) -> Tensor:
+        columns = nn.functional.unfold(x, weight.shape[2:], padding=padding, stride=stride)
+        columns = columns.transpose(0, 1).flatten(1)  # [I·kh·kw, B·pixels]
+        matrix = weight.flatten(1)
+        y = matrix @ columns if bias is None else torch.addmm(bias[:, None], matrix, columns)
+        ctx.save_for_backward(weight)
+        ctx.geometry = (x.shape, stride, padding)
+        return y.view(-1, x.shape[0], *out_size).transpose(0, 1).contiguous()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (weight,) = ctx.saved_tensors
+        x_shape, stride, padding = ctx.geometry
+        columns = weight.flatten(1).t() @ grad.transpose(0, 1).flatten(1)
+        columns = columns.view(columns.shape[0], x_shape[0], -1).transpose(0, 1)
+        grad_x = nn.functional.fold(
+            columns, x_shape[2:], weight.shape[2:], padding=padding, stride=stride
+        )
+        return grad_x, None, None, None, None, None
+
+
+class _LoraMatmul(torch.autograd.Function):
+    """See `lora_matmul`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x_NI: Tensor,
+        weight_OI: Tensor,
+        bias_O: Tensor | None,
+        down_RI: Tensor,
+        up_OR: Tensor,
+        scale: float,
+    ) -> Tensor:
+        low_NR = x_NI @ down_RI.t()
+        y_NO = nn.functional.linear(x_NI, weight_OI, bias_O)
+        y_NO.addmm_(low_NR, up_OR.t(), alpha=scale)
+        ctx.save_for_backward(x_NI, low_NR, weight_OI, down_RI, up_OR)
+        ctx.scale = scale
+        return y_NO
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_NO: Tensor) -> tuple[Tensor | None, ...]:
+        x_NI, low_NR, weight_OI, down_RI, up_OR = ctx.saved_tensors
+        grad_low_NR = (grad_NO @ up_OR).mul_(ctx.scale)
+        grad_x = None
+        if ctx.needs_input_grad[0]:
+            grad_x = (grad_NO @ weight_OI).addmm_(grad_low_NR, down_RI)
+        grad_up = (grad_NO.t() @ low_NR).mul_(ctx.scale)
+        return grad_x, None, None, grad_low_NR.t() @ x_NI, grad_up, None
+
+
+def _is_plain_and_frozen(convolution: nn.Conv2d) -> bool:
+    is_trained = any(p.requires_grad for p in convolution.parameters())
+    pads_with_zeros = not isinstance(convolution.padding, str) and (
+        convolution.padding_mode == "zeros"
+    )
+    return (
+        not is_trained
+        and pads_with_zeros
+        and convolution.groups == 1
+        and convolution.dilation == (1, 1)
+    )
