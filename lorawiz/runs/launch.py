@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from lorawiz.errors import RunError, visible_text
 from lorawiz.runs.control import clear_requests
@@ -31,13 +32,7 @@ def launch_command(run: RunFolder, spec: Spec, resume: bool) -> list[str]:
 def launch(run: RunFolder, spec: Spec, resume: bool = False) -> subprocess.Popen[bytes]:
     """Start the trainer of `run` and note it in the journal."""
     clear_requests(run)
-    environment = {
-        **os.environ,
-        "PYTHONUNBUFFERED": "1",
-        # warnings of the launcher about its own defaults; each flag is given
-        "ACCELERATE_LOG_LEVEL": "error",
-        "TOKENIZERS_PARALLELISM": "false",
-    }
+    environment = {**_math_environment(), **os.environ, "PYTHONUNBUFFERED": "1"}
     command = launch_command(run, spec, resume)
     process = start_detached(command, run.log, environment)
     journal = JournalWriter(run.journal)
@@ -77,6 +72,19 @@ def last_log_line(run: RunFolder) -> str:
         return ""
     said = [line.strip() for line in lines if line.strip()]
     return visible_text(said[-1]) if said else ""
+
+
+def _math_environment() -> dict[str, str]:
+    """What makes CPU training faster; the user's own values win."""
+    environment = {"THP_MEM_ALLOC_ENABLE": "1"}  # torch: huge pages for large tensors
+    try:
+        processor = Path("/proc/cpuinfo").read_text("utf-8", "replace")
+    except OSError:
+        return environment
+    if "AuthenticAMD" in processor and " avx2 " in processor:
+        # left alone, MKL takes its slowest kernels on AMD
+        environment["MKL_CBWR"] = "AVX2"
+    return environment
 
 
 def _num_threads(spec: Spec) -> int:
