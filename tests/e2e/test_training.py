@@ -139,7 +139,7 @@ def test_a_closed_terminal_leaves_the_run_going(project: Project, straight_hash:
     if pid == 0:
         os.chdir(project.root)
         os.execv(sys.executable, [sys.executable, "-m", "lorawiz", "run", "--plain"])
-    wait_until(lambda: (project.runs / "lyq-0001" / "journal.jsonl").exists())
+    wait_until((project.runs / "lyq-0001" / "journal.jsonl").exists)
     run = find_run(project)
     wait_until(lambda: load_view(run).step >= 1)
     os.close(terminal)
@@ -159,7 +159,7 @@ def test_a_failing_run_says_why_and_exits_with_2(project: Project) -> None:
         stdout=subprocess.PIPE,
         text=True,
     )
-    wait_until(lambda: (project.runs / "lyq-0001" / "manifest.json").exists())
+    wait_until((project.runs / "lyq-0001" / "manifest.json").exists)
     image.write_bytes(b"changed while the trainer was starting")
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 2
@@ -188,7 +188,7 @@ def test_the_lora_loads_in_diffusers_with_no_key_left_over(
     key = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
     layer = unet.get_submodule(key)
     ours = tensors[f"lora_unet_{key.replace('.', '_')}.lora_up.weight"]
-    loaded = next(iter(layer.lora_B.values())).weight  # type: ignore[operator, union-attr]
+    loaded = next(iter(layer.lora_B.values())).weight
     assert torch.equal(loaded.to(ours.dtype), ours)
-    scaling = next(iter(layer.scaling.values()))  # type: ignore[operator, union-attr]
+    scaling = next(iter(layer.scaling.values()))
     assert scaling == pytest.approx(0.5)  # alpha 2 / dim 4
