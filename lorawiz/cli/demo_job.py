@@ -25,12 +25,12 @@ SETTINGS = {
     "dataset.min_bucket_reso": "64",
     "dataset.max_bucket_reso": "128",
     "dataset.batch_size": "4",
-    "train.max_train_epochs": "48",
+    "train.max_train_epochs": "76",
     "train.learning_rate": "1e-3",
     "train.text_encoder_lr": "5e-4",
     "train.mixed_precision": "no",
-    "train.save_every_n_epochs": "12",
-    "sample.every_n_epochs": "12",
+    "train.save_every_n_epochs": "19",
+    "sample.every_n_epochs": "19",
     "sample.steps": "10",
 }
 """What differs from face-lora: a size and a length that a CPU does in about a minute."""

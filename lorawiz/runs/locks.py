@@ -31,8 +31,13 @@ def run_lock(project: Project, run_id: str) -> Iterator[None]:
     try:
         with FileLock(project.private / "run.lock", timeout=2.0):
             note = {"run": run_id, **this_process().as_event()}
-            write_atomically(project.private / "run.json", json.dumps(note) + "\n")
-            yield
+            path = project.private / "run.json"
+            write_atomically(path, json.dumps(note) + "\n")
+            try:
+                yield
+            finally:
+                # a process takes a second to end; the next run need not wait for that
+                path.unlink(missing_ok=True)
     except Timeout as error:
         active = find_active_run(project) or "another run"
         raise RunError(

@@ -44,6 +44,8 @@ def test_a_second_run_is_refused_while_the_first_lives(project: Project) -> None
     assert find_active_run(project) is None
     with run_lock(project, "lyq-0002"):
         assert find_active_run(project) == "lyq-0002"
+    # this process lives on, but the run is over
+    assert find_active_run(project) is None
 
 
 def test_two_launches_at_once_are_refused(project: Project) -> None:
