@@ -37,7 +37,6 @@ class FamilyCard:
     """`modelspec.architecture` of a LoRA (Stability AI's model metadata standard)."""
     base_model_version: str
     """`ss_base_model_version`, as sd-scripts writes it."""
-    native_resolution: int
     vae_scale: int
     """Pixels per latent cell, along a side."""
     latent_channels: int

@@ -20,10 +20,9 @@ CONVERT_PICKLE_HINT = """convert it where you trust it, with torch installed, th
 
 @dataclass(frozen=True)
 class SafetensorsHeader:
-    """What a file says it holds: shapes and dtypes by key, and its metadata."""
+    """What a file says it holds: shapes by key, and its metadata."""
 
     shapes: dict[str, tuple[int, ...]]
-    dtypes: dict[str, str]
     metadata: dict[str, str]
     num_bytes: int
     """Size of the whole file."""
@@ -55,7 +54,6 @@ def read_header(path: Path) -> SafetensorsHeader:
         )
     return SafetensorsHeader(
         shapes={key: tuple(entry["shape"]) for key, entry in header.items()},
-        dtypes={key: entry["dtype"] for key, entry in header.items()},
         metadata={str(k): str(v) for k, v in metadata.items()},
         num_bytes=num_bytes,
     )

@@ -1,5 +1,6 @@
 """A run as its journal tells it: the one fold that status, lines and panel read."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -168,17 +169,26 @@ def _on_phase(view: RunView, event: Event) -> None:
 
 def _on_step(view: RunView, event: Event) -> None:
     loss = float(event["loss"])
-    past = view.steps[-1].smooth_loss if view.steps else loss
-    weight = min(_SMOOTHING, len(view.steps) / (len(view.steps) + 1))
     view.steps.append(
         StepLog(
-            event["step"], event["epoch"], loss, weight * past + (1 - weight) * loss,
+            event["step"], event["epoch"], loss, _smooth(view.steps, loss),
             event["lr"], float(event["grad_norm"]), event["step_s"],
         )
     )  # fmt: skip
     view.phase = "training"
     view.memory_bytes = event.get("memory_bytes", 0)
     view.device_memory_bytes = event.get("device_memory_bytes", 0)
+
+
+def _smooth(steps: list[StepLog], loss: float) -> float:
+    """The average behind one more loss; a loss that is not finite leaves it as it was."""
+    if not steps:
+        return loss
+    past = steps[-1].smooth_loss
+    if not (math.isfinite(loss) and math.isfinite(past)):
+        return loss if math.isfinite(loss) else past
+    weight = min(_SMOOTHING, len(steps) / (len(steps) + 1))
+    return weight * past + (1 - weight) * loss
 
 
 def _on_save(view: RunView, event: Event) -> None:

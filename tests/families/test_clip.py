@@ -51,11 +51,3 @@ def test_a_prompt_is_always_77_ids(prompt: str) -> None:
     ids = clip.encode_prompt(prompt)
     assert len(ids) == 77
     assert (ids[0], ids[-1]) == (clip.START_ID, clip.END_ID)
-
-
-def test_truncation_says_what_is_not_read() -> None:
-    prompt = ", ".join(f"tag{i}" for i in range(60))
-    read, unread = clip.truncate_prompt(prompt)
-    assert read + unread == prompt
-    assert clip.count_tokens(read) == clip.CHUNK_TOKENS
-    assert clip.truncate_prompt("short") == ("short", "")

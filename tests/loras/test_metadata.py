@@ -74,8 +74,3 @@ def test_a_part_that_is_not_trained_has_no_learning_rate(
 ) -> None:
     metadata = metadata_of(network=network, train={"unet_lr": 3e-4})
     assert (metadata["ss_unet_lr"], metadata["ss_text_encoder_lr"]) == (unet_lr, text_encoder_lr)
-
-
-def test_no_path_of_the_machine_is_written() -> None:
-    assert not any("/home" in value or "/root" in value for value in metadata_of().values())
-    assert metadata_of()["ss_sd_model_name"] == "base.safetensors"

@@ -53,6 +53,12 @@ def test_the_loss_is_smoothed_without_a_bias_at_the_start() -> None:
     assert rising.steps[-1].smooth_loss == pytest.approx(0.5)
 
 
+def test_one_nan_does_not_spoil_the_average_for_ever() -> None:
+    view = fold("r", [*start(), step(1, 1.0), step(2, "nan"), step(3, 1.0)])
+    assert [log.smooth_loss for log in view.steps] == [1.0, 1.0, 1.0]
+    assert fold("r", [*start(), step(1, "nan"), step(2, 0.5)]).steps[-1].smooth_loss == 0.5
+
+
 def test_speed_and_eta_come_from_the_last_steps() -> None:
     view = fold("r", [*start(), *(step(i) for i in range(1, 5))])
     assert view.step_s == 0.5

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from lorawiz.families.sd15 import adapter as sd15
-from lorawiz.paths import Project
+from lorawiz.paths import Project, model_sha256
 from lorawiz.runs.control import request
 from lorawiz.runs.journal import read_events
 from lorawiz.runs.states import list_states
@@ -28,6 +29,7 @@ from tests.support.training import (
 )
 
 UNET_ONLY = {"network.train_unet_only": "true"}
+TEXT_ONLY = {"network.train_text_encoder_only": "true"}
 ACCUMULATED = {"train.gradient_accumulation_steps": "2", "dataset.batch_size": "1"}
 CACHED_TEXT = {**UNET_ONLY, "prompt.shuffle_caption": "false"}
 
@@ -38,8 +40,8 @@ def final_hash(path: Path) -> str:
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, ACCUMULATED, UNET_ONLY, CACHED_TEXT, {"train.gradient_checkpointing": "true"}],
-    ids=["both parts", "accumulated", "unet only", "cached text", "checkpointed"],
+    [{}, ACCUMULATED, UNET_ONLY, TEXT_ONLY, CACHED_TEXT, {"train.gradient_checkpointing": "true"}],
+    ids=["both parts", "accumulated", "unet only", "text only", "cached text", "checkpointed"],
 )
 def test_a_stopped_and_resumed_run_equals_one_that_never_stopped(
     tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch, settings: Mapping[str, str]
@@ -280,6 +282,23 @@ def test_the_journal_tells_the_whole_story(tmp_path: Path, tiny_base: Path) -> N
     step = next(e for e in read_events(run.journal) if e["event"] == "step")
     assert step.keys() >= {"step", "epoch", "loss", "lr", "grad_norm", "step_s", "memory_bytes"}
     assert step["grad_norm"] > 0
+
+
+def test_the_saved_metadata_is_true_and_names_no_path_of_the_machine(
+    tmp_path: Path, tiny_base: Path
+) -> None:
+    run = make_run(tmp_path / "run", tiny_base, SHORT)
+    assert train(run) == 0
+    with safe_open(run.path / "lyq.safetensors", framework="pt") as file:
+        metadata = file.metadata()
+    assert (metadata["ss_steps"], metadata["ss_max_train_steps"]) == ("6", "6")
+    assert metadata["ss_sd_model_name"] == tiny_base.name
+    assert metadata["ss_new_sd_model_hash"] == model_sha256(tiny_base)
+    assert metadata["modelspec.resolution"] == "64x64"
+    private = [
+        key for key, value in metadata.items() if str(tmp_path) in value or str(tiny_base) in value
+    ]
+    assert private == []
 
 
 def test_warm_caches_load_no_vae(

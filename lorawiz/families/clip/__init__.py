@@ -27,15 +27,6 @@ def encode_prompt(prompt: str) -> list[int]:
     return [START_ID, *ids, *[END_ID] * (CHUNK_TOKENS + 1 - len(ids))]
 
 
-def truncate_prompt(prompt: str) -> tuple[str, str]:
-    """`prompt` as (the part that is read, the part behind the 75th token)."""
-    encoding = load_tokenizer().encode(prompt)
-    if len(encoding.ids) <= CHUNK_TOKENS:
-        return prompt, ""
-    end = encoding.offsets[CHUNK_TOKENS - 1][1]
-    return prompt[:end], prompt[end:]
-
-
 @cache
 def load_tokenizer() -> Tokenizer:
     """The tokenizer, built from OpenAI's merges (github.com/openai/CLIP, simple_tokenizer.py)."""

@@ -11,7 +11,6 @@ CARD = FamilyCard(
     title="Stable Diffusion 1.x",
     architecture="stable-diffusion-v1/lora",
     base_model_version="sd_v1",
-    native_resolution=512,
     vae_scale=8,
     latent_channels=4,
     sizes={
