@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,15 @@ class Project:
     @property
     def images(self) -> Path:
         return self.root / "images"
+
+    @property
+    def masks(self) -> Path:
+        return self.root / "masks"
+
+    @property
+    def evidence(self) -> Path:
+        """What models said about the images."""
+        return self.root / "evidence"
 
     @property
     def models(self) -> Path:
@@ -78,23 +87,36 @@ def write_atomically(path: Path, data: str | bytes) -> None:
     A reader and a crash see the old file or the new one, never a part. The permissions of an
     existing file stay. Raises OSError; the old file is then intact and nothing is left beside.
     """
+    write_parts_atomically(path, [data.encode("utf-8") if isinstance(data, str) else data])
+
+
+def write_parts_atomically(path: Path, parts: Iterable[bytes]) -> None:
+    """`write_atomically` of a file that is made as it is written, and never whole in memory."""
     path = path.resolve()
-    raw = data.encode("utf-8") if isinstance(data, str) else data
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(raw)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(mode)
         Path(name).replace(path)
+    except OSError as error:
+        if error.filename is None:  # a write that fails does not say where
+            error.filename = str(path)
+        _remove(Path(name))
+        raise
     except BaseException:
-        with suppress(OSError):
-            Path(name).unlink(missing_ok=True)
+        _remove(Path(name))
         raise
     fsync_folder(path.parent)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def fsync_folder(folder: Path) -> None:

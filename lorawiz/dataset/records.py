@@ -2,19 +2,44 @@
 
 import json
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from lorawiz.errors import DatasetError, visible_text
-from lorawiz.paths import Project, write_atomically
+from lorawiz.paths import Project, write_parts_atomically
 
 Crop = tuple[int, int, int, int]
 """(left, top, right, bottom) in pixels of the upright image."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """What somebody decided by hand about one image: it wins over models and rules."""
+
+    caption: bool = False
+    """The caption was written by hand."""
+    crop: bool = False
+    """The crop was set, moved or taken away by hand."""
+    add: tuple[str, ...] = ()
+    """Tags put in."""
+    remove: tuple[str, ...] = ()
+    """Tags taken out."""
+    first: tuple[str, ...] = ()
+    """Tags moved to the front, in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A caption and tags."""
+
+    caption: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ImageRecord:
     """What is known and decided about one image; the file itself is never changed."""
 
@@ -31,6 +56,13 @@ class ImageRecord:
     crop: Crop | None = None
     status: Literal["ok", "broken"] = "ok"
     reason: str = ""
+    mask: str = ""
+    """SHA-256 of the mask's PNG, where `lorawiz cutout` made one."""
+    hand: Hand = Hand()
+    source: Words | None = None
+    """The words that came with the image, where those in use differ from them."""
+    made: str = ""
+    """Fingerprint of caption and tags as lorawiz last wrote them: see dataset/words.py."""
 
     @property
     def is_trained(self) -> bool:
@@ -46,7 +78,7 @@ class ImageRecord:
         return right - left, bottom - top
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """All images of a project, sorted by path."""
 
@@ -72,7 +104,7 @@ def load_dataset(path: Path) -> Dataset:
         return Dataset()
     records: list[ImageRecord] = []
     seen: dict[str, int] = {}
-    for number, line in enumerate(_read_lines(path), 1):
+    for number, line in _iter_lines(path):
         if not line.strip():
             continue
         record = _parse_line(line, f"{path.name}:{number}")
@@ -89,7 +121,9 @@ def load_dataset(path: Path) -> Dataset:
 
 def save_dataset(path: Path, dataset: Dataset) -> None:
     """Write dataset.jsonl in one step. Raises OSError; the old file is then intact."""
-    write_atomically(path, "".join(_dump_line(record) for record in dataset.records))
+    write_parts_atomically(
+        path, (dump_json_line(record_as_json(record)) for record in dataset.records)
+    )
 
 
 def find_image(project: Project, record: ImageRecord) -> Path:
@@ -103,31 +137,59 @@ def find_image(project: Project, record: ImageRecord) -> Path:
     return path
 
 
-def _read_lines(path: Path) -> list[str]:
-    try:
-        return path.read_bytes().decode("utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise DatasetError(f"{path.name}:{line}: not UTF-8", "save the file as UTF-8") from error
+def _iter_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Each line with its number, from 1; a byte order mark is not part of the first."""
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, 1):
+            try:
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise DatasetError(
+                    f"{path.name}:{number}: not UTF-8", "save the file as UTF-8"
+                ) from error
+            yield number, line
 
 
 _ORDER = (
-    "image_path", "caption", "tags", "keep", "crop", "width", "height", "sha256", "status", "reason",
+    "image_path", "caption", "tags", "hand", "keep", "crop", "mask", "width", "height", "sha256",
+    "status", "reason", "source", "made",
 )  # fmt: skip
-_DEFAULTS: dict[str, Any] = {"keep": True, "crop": None, "status": "ok", "reason": ""}
+_DEFAULTS: dict[str, Any] = {
+    "keep": True, "crop": None, "status": "ok", "reason": "", "mask": "", "hand": Hand(),
+    "source": None, "made": "",
+}  # fmt: skip
 _TYPES: dict[str, type] = {
     "image_path": str, "caption": str, "tags": list, "keep": bool, "width": int, "height": int,
-    "sha256": str, "status": str, "reason": str,
+    "sha256": str, "status": str, "reason": str, "mask": str, "hand": dict, "source": dict,
+    "made": str,
 }  # fmt: skip
+_HAND_TYPES: dict[str, type] = {
+    "caption": bool, "crop": bool, "add": list, "remove": list, "first": list,
+}  # fmt: skip
+_WORDS_TYPES: dict[str, type] = {"caption": str, "tags": list}
 
 
-def _dump_line(record: ImageRecord) -> str:
-    values = {key: getattr(record, key) for key in _ORDER}
-    shown = {k: v for k, v in values.items() if k not in _DEFAULTS or v != _DEFAULTS[k]}
+def record_as_json(record: ImageRecord) -> dict[str, Any]:
+    """The record as its line of dataset.jsonl shows it: keys in order, defaults left out."""
+    shown: dict[str, Any] = {}
+    for key in _ORDER:
+        value = getattr(record, key)
+        if key in _DEFAULTS and value == _DEFAULTS[key]:
+            continue
+        if isinstance(value, Hand):
+            value = {k: getattr(value, k) for k in _HAND_TYPES if getattr(value, k)}
+        elif isinstance(value, Words):
+            value = {"caption": value.caption, "tags": value.tags}
+        shown[key] = value
+    return shown
+
+
+def dump_json_line(value: Any) -> bytes:
+    """One line of JSON Lines, as readable as its text allows."""
     try:
-        return json.dumps(shown, ensure_ascii=False).encode("utf-8").decode("utf-8") + "\n"
+        return json.dumps(value, ensure_ascii=False).encode("utf-8") + b"\n"
     except UnicodeEncodeError:  # a file name that is not UTF-8: its bytes as escapes
-        return json.dumps(shown) + "\n"
+        return json.dumps(value).encode("ascii") + b"\n"
 
 
 def _parse_line(line: str, where: str) -> ImageRecord:
@@ -135,25 +197,49 @@ def _parse_line(line: str, where: str) -> ImageRecord:
         values = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise DatasetError(f"{where}: not a JSON object", "git diff dataset.jsonl") from error
+    return record_from_json(values, where)
+
+
+def record_from_json(values: Any, where: str) -> ImageRecord:
+    """A record of what `record_as_json` gave. Raises DatasetError that begins with `where`."""
     if not isinstance(values, dict):
         raise DatasetError(f"{where}: not a JSON object", "git diff dataset.jsonl")
-    for key, value in values.items():
-        if key not in _ORDER:
-            raise DatasetError(
-                f"{where}: unknown key {visible_text(key)}", f"keys are {', '.join(_ORDER)}"
-            )
-        if key != "crop" and type(value) is not _TYPES[key]:
-            raise DatasetError(f"{where}: {key} is not a {_TYPES[key].__name__}")
+    _check_types(values, {**_TYPES, "crop": object}, where)
     missing = [key for key in ("image_path", "sha256", "width", "height") if key not in values]
     if missing:
         raise DatasetError(f"{where}: no {missing[0]}", "lorawiz add writes these lines")
-    if not all(isinstance(tag, str) for tag in values.get("tags", [])):
-        raise DatasetError(f"{where}: tags are not all text")
     if values.get("status", "ok") not in ("ok", "broken"):
         raise DatasetError(f"{where}: status is neither ok nor broken")
-    values["tags"] = tuple(values.get("tags", ()))
+    values["tags"] = _parse_tags(values, "tags", where)
+    if "hand" in values:
+        hand = values["hand"]
+        _check_types(hand, _HAND_TYPES, f"{where}: hand")
+        tags = {k: _parse_tags(hand, k, where) for k in ("add", "remove", "first")}
+        values["hand"] = Hand(**{**hand, **tags})
+    if "source" in values:
+        source = values["source"]
+        _check_types(source, _WORDS_TYPES, f"{where}: source")
+        values["source"] = Words(source.get("caption", ""), _parse_tags(source, "tags", where))
     record = ImageRecord(**{**values, "crop": None})
     return replace(record, crop=_parse_crop(values.get("crop"), record, where))
+
+
+def _check_types(values: dict[str, Any], types: dict[str, type], where: str) -> None:
+    for key, value in values.items():
+        if key not in types:
+            raise DatasetError(
+                f"{where}: unknown key {visible_text(key)}", f"keys are {', '.join(types)}"
+            )
+        if types[key] is not object and type(value) is not types[key]:
+            raise DatasetError(f"{where}: {key} is not a {types[key].__name__}")
+
+
+def _parse_tags(values: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
+    tags = values.get(key, ())
+    if not all(isinstance(tag, str) for tag in tags):
+        raise DatasetError(f"{where}: {key} are not all text")
+    # a tag stands on thousands of images: one object for all of them
+    return tuple(map(sys.intern, tags))
 
 
 def _parse_crop(value: Any, record: ImageRecord, where: str) -> Crop | None:
@@ -173,7 +259,7 @@ def dataset_digest(records: Iterable[ImageRecord]) -> str:
     """SHA-256 over what training sees of the records: images, crops, captions, tags."""
     import hashlib
 
-    seen = [[r.image_path, r.sha256, r.crop, r.caption, r.tags] for r in records]
+    seen = [[r.image_path, r.sha256, r.crop, r.mask, r.caption, r.tags] for r in records]
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
 
 

@@ -16,10 +16,14 @@ from pydantic.fields import FieldInfo
 
 from lorawiz.errors import SpecError, visible_text
 from lorawiz.paths import SPEC_FILE, write_atomically
+from lorawiz.spec.cleaning import RULES
 from lorawiz.spec.lines import find_line
 from lorawiz.spec.tables import Spec
 
 MAX_SPEC_BYTES = 1 << 20
+
+LISTED_TABLES = {"clean": RULES}
+"""Arrays of tables: [[clean]]. By name, their kinds of tables by what tells them apart."""
 
 
 def load_spec(path: Path, overrides: Mapping[str, str] | None = None) -> Spec:
@@ -66,11 +70,13 @@ def dump_spec(spec: Spec) -> str:
 
 
 def flatten(spec: Spec) -> dict[str, Any]:
-    """Every value of the spec by its dotted key."""
+    """Every value of the spec by its dotted key; the tables of a [[list]] by number."""
     flat: dict[str, Any] = {}
     for table, value in spec.model_dump(by_alias=True, mode="json").items():
         if isinstance(value, dict):
             flat.update({f"{table}.{key}": inner for key, inner in value.items()})
+        elif table in LISTED_TABLES:
+            flat.update({f"{table}.{number}": inner for number, inner in enumerate(value, 1)})
         else:
             flat[table] = value
     return flat
@@ -130,6 +136,12 @@ def find_field(dotted: str) -> FieldInfo:
     table = _tables().get(table_name)
     if table is not None and key in table.model_fields:
         return table.model_fields[key]
+    if dotted.partition(".")[0] in LISTED_TABLES:
+        name = dotted.partition(".")[0]
+        raise SpecError(
+            f"{visible_text(dotted)}: not a single setting",
+            f"[[{name}]] tables are edited in {SPEC_FILE}",
+        )
     nearest = _nearest(dotted, known_keys())
     hint = f"did you mean {nearest}?" if nearest else "lorawiz get lists every key"
     raise SpecError(f"{visible_text(dotted)}: unknown setting", hint)
@@ -221,6 +233,8 @@ def _join(problem: tuple[str, str]) -> str:
 def _problem(detail: Any, text: str, file_name: str) -> tuple[str, str]:
     """(message, hint) of one pydantic error."""
     location = [str(part) for part in detail["loc"]]
+    if location[0] in LISTED_TABLES:
+        return _problem_in_list(location, detail, text, file_name)
     dotted = ".".join(location[:2])
     line = find_line(text, ".".join(location))
     where = f"{file_name}:{line}: " if line else f"{file_name}: " if file_name else ""
@@ -235,12 +249,40 @@ def _problem(detail: Any, text: str, file_name: str) -> tuple[str, str]:
     return where + f"{visible_text(dotted)} = {shown}: expected {expected}", _fix(dotted)
 
 
+def _problem_in_list(
+    location: list[str], detail: Any, text: str, file_name: str
+) -> tuple[str, str]:
+    """(message, hint) of an error in a [[table]]: its location is name, index, kind, key."""
+    name, index, kind, *keys = [*location, "", "", ""][:4]
+    kinds = LISTED_TABLES[name]
+    line = find_line(text, ".".join(part for part in (name, index, *keys) if part))
+    where = f"{file_name}:{line}: " if line else f"{file_name}: " if file_name else ""
+    shown = f"[[{name}]]" if not kind else f"[[{name}]] {kind}"
+    key = keys[0]
+    if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        given = str(detail["input"].get("rule", "")) if isinstance(detail["input"], dict) else ""
+        nearest = _nearest(given, list(kinds))
+        hint = f'did you mean rule = "{nearest}"?' if nearest else f"rules are {', '.join(kinds)}"
+        return where + f"{shown}: rule = {json.dumps(given)}: unknown rule", visible_text(hint)
+    if detail["type"] == "extra_forbidden":
+        known = [known for known in kinds[kind].model_fields if known != "rule"]
+        hint = f"its settings are {', '.join(known)}" if known else "it has no settings"
+        return where + f"{shown}: {visible_text(key)}: unknown setting", hint
+    if detail["type"] == "missing":
+        return where + f"{shown}: {key} is missing", ""
+    if detail["type"] == "value_error":
+        return where + f"{shown}: {visible_text(str(detail['ctx']['error']))}", ""
+    value = visible_text(json.dumps(detail["input"], ensure_ascii=False, default=str))[:60]
+    return where + f"{shown}: {key} = {value}: expected {_expected('', detail)}", ""
+
+
 def _unknown_hint(location: list[str], value: Any) -> str:
     scope = [key for key in known_keys() if len(location) < 2 or key.startswith(f"{location[0]}.")]
     dotted = ".".join(location[:2])
     if len(location) == 1:
-        nearest = _nearest(dotted, list(_tables()))
-        return f"did you mean [{nearest}]?" if nearest else f"tables are {', '.join(_tables())}"
+        nearest = _nearest(dotted, [*_tables(), *LISTED_TABLES])
+        tables = [*_tables(), *LISTED_TABLES]
+        return f"did you mean [{nearest}]?" if nearest else f"tables are {', '.join(tables)}"
     nearest = _same_key_elsewhere(location[1]) or _nearest(dotted, scope)
     if nearest is None:
         return f"lorawiz get {location[0]} lists what there is"

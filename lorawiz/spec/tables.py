@@ -7,21 +7,11 @@ a prefix (`network_dim` is `[network] dim`).
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-Positive = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Side = Annotated[int, Field(ge=64, le=8192)]
-LearningRate = Annotated[float, Field(gt=0.0, lt=10.0, allow_inf_nan=False)]
-
-
-class Table(BaseModel):
-    """One table of the spec: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
-    )
+from lorawiz.spec.annotating import CaptionTable, CropTable, CutoutTable, TagTable
+from lorawiz.spec.cleaning import CleanRule
+from lorawiz.spec.table import Colour, Count, LearningRate, Positive, Share, Side, Table, as_float
 
 
 class ProjectTable(Table):
@@ -72,6 +62,8 @@ class DatasetTable(Table):
     """Never enlarge an image: small images get buckets of their own size."""
     flip_aug: bool = False
     """Show each image mirrored half of the time. Wrong for faces, which are not symmetric."""
+    alpha_background: Colour = "white"
+    """What transparent pixels are laid on: white, black or #rrggbb."""
 
     @field_validator("resolution", mode="before")
     @classmethod
@@ -113,6 +105,20 @@ class PromptTable(Table):
     """Every n-th epoch is trained with empty prompts; 0 is never."""
     caption_tag_dropout_rate: Share = 0.0
     """Share of the tags behind the kept part that are left out, drawn anew for each prompt."""
+    secondary_separator: str = ""
+    """Joins tags that shuffle as one, such as ;;; in red coat;;;fur collar. In the prompt it
+    becomes caption_separator."""
+    enable_wildcard: bool = False
+    """Draw {one|of|these} anew for each prompt, and one line of a caption of several lines."""
+    token_warmup_min: Positive = 1
+    """How many tags behind the kept part are shown at the first step of the warm-up."""
+    token_warmup_step: Annotated[float, Field(ge=0.0)] = 0.0
+    """Steps over which the number of tags grows to all; below 1 it is a share of all steps."""
+
+    @field_validator("token_warmup_step", mode="before")
+    @classmethod
+    def _whole_steps(cls, value: object) -> object:
+        return as_float(value)
 
 
 class NetworkTable(Table):
@@ -134,7 +140,7 @@ class NetworkTable(Table):
     @field_validator("alpha", mode="before")
     @classmethod
     def _whole_alpha(cls, value: object) -> object:
-        return _as_float(value)
+        return as_float(value)
 
     @model_validator(mode="after")
     def _something_to_train(self) -> Self:
@@ -187,7 +193,7 @@ class TrainTable(Table):
     )  # fmt: skip
     @classmethod
     def _whole_numbers(cls, value: object) -> object:
-        return _as_float(value)
+        return as_float(value)
 
 
 class SampleTable(Table):
@@ -219,7 +225,7 @@ class SampleTable(Table):
     @field_validator("guidance", mode="before")
     @classmethod
     def _whole_guidance(cls, value: object) -> object:
-        return _as_float(value)
+        return as_float(value)
 
 
 class LaunchTable(Table):
@@ -237,11 +243,22 @@ class Spec(Table):
     project: ProjectTable = ProjectTable()
     base: BaseTable = BaseTable()
     dataset: DatasetTable = DatasetTable()
+    crop: CropTable = CropTable()
+    cutout: CutoutTable = CutoutTable()
+    caption: CaptionTable = CaptionTable()
+    tag: TagTable = TagTable()
+    clean: tuple[CleanRule, ...] = ()
+    """Cleaning rules, applied in order to what was tagged and brought: [[clean]] tables."""
     prompt: PromptTable = PromptTable()
     network: NetworkTable = NetworkTable()
     train: TrainTable = TrainTable()
     sample: SampleTable = SampleTable()
     launch: LaunchTable = LaunchTable()
+
+    @field_validator("clean", mode="before")
+    @classmethod
+    def _rules(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
 
     @property
     def trains_unet(self) -> bool:
@@ -256,8 +273,3 @@ class Spec(Table):
         """(width, height) of sample pictures in pixels, multiples of 8."""
         width, height = self.dataset.size
         return self.sample.width or width // 8 * 8, self.sample.height or height // 8 * 8
-
-
-def _as_float(value: object) -> object:
-    """TOML tells 1 from 1.0; a person who writes alpha = 8 means the number."""
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -4,7 +4,7 @@ import os
 import textwrap
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from lorawiz.errors import SpecError, visible_text
 from lorawiz.paths import user_data
-from lorawiz.spec.document import build_spec
+from lorawiz.spec.document import LISTED_TABLES, build_spec
 from lorawiz.spec.tables import Spec
 
 _PACKAGE = Path(__file__).parents[1]
@@ -30,6 +30,8 @@ class Template:
     version: int
     values: dict[str, dict[str, Any]]
     """Tables of the spec, with {trigger}, {class_word} and {name} still in their texts."""
+    listed: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Arrays of tables: the [[clean]] rules, in which {trigger} stays as it is."""
 
 
 def list_templates() -> list[Template]:
@@ -46,7 +48,10 @@ def load_template(name: str) -> Template:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SpecError(f"{visible_text(str(path))}: not a template: {error}") from error
     about = values.pop("template", {})
-    return Template(path.stem, about.get("description", ""), about.get("version", 1), values)
+    listed = {name: values.pop(name) for name in LISTED_TABLES if name in values}
+    return Template(
+        path.stem, about.get("description", ""), about.get("version", 1), values, listed
+    )
 
 
 def render_spec(template: Template, answers: Mapping[str, str]) -> str:
@@ -61,7 +66,7 @@ def render_spec(template: Template, answers: Mapping[str, str]) -> str:
         values.setdefault(table, {})[key] = answer
     words = {key: str(values["project"].get(key, "")) for key in ("name", "trigger", "class_word")}
     filled = {t: {k: _fill(v, words) for k, v in keys.items()} for t, keys in values.items()}
-    build_spec({"schema": 1, **filled}, file_name=f"template {template.name}")
+    build_spec({"schema": 1, **filled, **template.listed}, file_name=f"template {template.name}")
     lines = [
         f"#:schema {SCHEMA_PATH}",
         f"# {template.description}.",
@@ -69,20 +74,30 @@ def render_spec(template: Template, answers: Mapping[str, str]) -> str:
         "",
         "schema = 1",
     ]
-    for table, field in Spec.model_fields.items():
-        if table in filled and isinstance(field.annotation, type):
-            lines += _render_table(table, field.annotation, filled[table])
+    for table, info in Spec.model_fields.items():
+        if table in filled and isinstance(info.annotation, type):
+            lines += _render_table(table, info.annotation, filled[table])
+        for values_of_one in template.listed.get(table, []):
+            lines += _render_listed(table, values_of_one)
     return "\n".join(lines) + "\n"
 
 
 def _render_table(name: str, model: type[BaseModel], values: Mapping[str, Any]) -> list[str]:
     lines = ["", f"[{name}]"]
-    for key, field in model.model_fields.items():
+    for key, info in model.model_fields.items():
         if key in values:
-            help_text = " ".join((field.description or "").split())
+            help_text = " ".join((info.description or "").split())
             lines += [f"# {line}" for line in textwrap.wrap(help_text, 88)]
             lines.append(f"{key} = {tomlkit.item(values[key]).as_string()}")
     return lines
+
+
+def _render_listed(name: str, values: Mapping[str, Any]) -> list[str]:
+    """One table of an array, under what its kind does."""
+    model = LISTED_TABLES[name][values["rule"]]
+    help_text = " ".join((model.__doc__ or "").split())
+    lines = ["", *(f"# {line}" for line in textwrap.wrap(help_text, 88)), f"[[{name}]]"]
+    return lines + [f"{key} = {tomlkit.item(value).as_string()}" for key, value in values.items()]
 
 
 def _fill(value: Any, words: Mapping[str, str]) -> Any:

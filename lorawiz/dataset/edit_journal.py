@@ -1,0 +1,222 @@
+""".lorawiz/edits.jsonl: every change of dataset.jsonl, appended and fsynced, for undo and redo.
+
+An edit is a line that opens it, a line a changed image, and a line that ends it. One without
+its end was cut off by a crash and never happened.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from lorawiz.dataset.records import ImageRecord, dump_json_line, record_as_json
+
+Kind = Literal["do", "undo", "redo"]
+_KEPT_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an edit changed of one image: JSON values by key, None where there was none."""
+
+    image_path: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+    def reversed(self) -> "Change":
+        return Change(self.image_path, self.after, self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class EditHeader:
+    """An edit without its changes."""
+
+    number: int
+    what: str
+    """In words for the user: `clean`, `remove smile from 17 images`."""
+    kind: Kind
+    target: int
+    """The edit that an undo or redo is about; its own number otherwise."""
+    time: str
+
+
+def compare_records(before: ImageRecord, after: ImageRecord) -> Change | None:
+    """The change from one to the other, or None when they are the same."""
+    if before == after:
+        return None
+    old, new = _plain(before), _plain(after)
+    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    return Change(before.image_path, {k: old.get(k) for k in keys}, {k: new.get(k) for k in keys})
+
+
+class EditJournal:
+    """The journal of one project. Whoever writes holds the dataset's lock."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def size_bytes(self) -> int:
+        return self._path.stat().st_size if self._path.exists() else 0
+
+    @property
+    def end_bytes(self) -> int:
+        """Where the last whole edit ends and the next one will begin."""
+        return self._find_last_end()[1]
+
+    def append(
+        self, what: str, changes: Iterable[Change], kind: Kind = "do", target: int = 0
+    ) -> EditHeader:
+        """Write an edit; it is on the disk when this returns. Raises OSError."""
+        last, start = self._find_last_end()
+        number = last + 1
+        time = datetime.now(UTC).isoformat(timespec="seconds")
+        header = EditHeader(number, what, kind, target or number, time)
+        opening = {"edit": number, "what": what, "kind": kind, "of": header.target, "time": time}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("r+b" if self._path.exists() else "w+b") as file:
+            file.truncate(start)  # what a crash cut off
+            file.seek(start)
+            try:
+                file.write(dump_json_line(opening))
+                for change in changes:
+                    file.write(dump_json_line([change.image_path, change.before, change.after]))
+                file.write(dump_json_line({"end": number}))
+                file.flush()
+                os.fsync(file.fileno())
+            except BaseException:
+                os.ftruncate(file.fileno(), start)
+                raise
+        return header
+
+    def iter_changes(self, start_bytes: int = 0) -> Iterator[tuple[EditHeader, list[Change]]]:
+        """Every whole edit from `start_bytes` on, oldest first."""
+        header: EditHeader | None = None
+        changes: list[Change] = []
+        for value in self._iter_lines(start_bytes):
+            if isinstance(value, list):
+                changes.append(Change(*value))
+            elif "edit" in value:
+                header, changes = _header(value), []
+            elif header is not None and value.get("end") == header.number:
+                yield header, changes
+                header, changes = None, []
+
+    def list_headers(self) -> list[EditHeader]:
+        """Every whole edit without its changes, oldest first."""
+        found: list[EditHeader] = []
+        header: EditHeader | None = None
+        for raw in self._iter_raw(0):
+            if raw.startswith(b"["):  # a change: the bulk of the file is not parsed
+                continue
+            value = json.loads(raw)
+            if "edit" in value:
+                header = _header(value)
+            elif header is not None and value.get("end") == header.number:
+                found.append(header)
+        return found
+
+    def find_changes(self, number: int) -> list[Change]:
+        """The changes of one edit; empty when it is not there any more."""
+        for header, changes in self.iter_changes():
+            if header.number == number:
+                return changes
+        return []
+
+    def shorten(self) -> int:
+        """Forget the oldest edits of a journal that has grown large. Returns bytes dropped.
+
+        Only what is in dataset.jsonl already may be forgotten: call it right after folding.
+        """
+        size = self.size_bytes
+        if size <= _KEPT_BYTES:
+            return 0
+        from lorawiz.paths import write_parts_atomically
+
+        cut = self._first_edit_after(size - _KEPT_BYTES // 2)
+        write_parts_atomically(self._path, self._iter_raw(cut))
+        return cut
+
+    def _first_edit_after(self, offset: int) -> int:
+        position = 0
+        last_start = 0
+        for raw in self._iter_raw(0):
+            if raw.startswith(b'{"edit"'):
+                last_start = position
+                if position >= offset:
+                    return position
+            position += len(raw)
+        return last_start
+
+    def _find_last_end(self) -> tuple[int, int]:
+        """(number, end in bytes) of the last whole edit; (0, 0) where there is none."""
+        size, window = self.size_bytes, 4096
+        while size:
+            start = max(0, size - window)
+            with self._path.open("rb") as file:
+                file.seek(start)
+                tail = file.read(size - start)
+            # a change's line begins with [, and JSON text holds no bare quote
+            position = (b"\n" + tail).rfind(b'\n{"end": ')
+            end = tail.find(b"\n", max(position, 0))
+            if position >= 0 and end >= 0:
+                return int(tail[position + 8 : end].rstrip(b"}")), start + end + 1
+            if position > 0:  # the end line itself is cut off: look before it
+                size = start + position
+                continue
+            if start == 0:
+                return 0, 0
+            window *= 8
+        return 0, 0
+
+    def _iter_lines(self, start_bytes: int) -> Iterator[Any]:
+        for raw in self._iter_raw(start_bytes):
+            yield json.loads(raw)
+
+    def _iter_raw(self, start_bytes: int) -> Iterator[bytes]:
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(start_bytes)
+            for raw in file:
+                if raw.endswith(b"\n"):
+                    yield raw
+
+
+def find_undo(headers: Sequence[EditHeader]) -> EditHeader | None:
+    """The edit that an undo would take back."""
+    undoable, _ = _stacks(headers)
+    return undoable[-1] if undoable else None
+
+
+def find_redo(headers: Sequence[EditHeader]) -> EditHeader | None:
+    """The edit that a redo would do again."""
+    _, redoable = _stacks(headers)
+    return redoable[-1] if redoable else None
+
+
+def _stacks(headers: Sequence[EditHeader]) -> tuple[list[EditHeader], list[EditHeader]]:
+    undoable: list[EditHeader] = []
+    redoable: list[EditHeader] = []
+    for header in headers:
+        if header.kind == "do":
+            undoable.append(header)
+            redoable.clear()
+        elif header.kind == "undo" and undoable:
+            redoable.append(undoable.pop())
+        elif header.kind == "redo" and redoable:
+            undoable.append(redoable.pop())
+    return undoable, redoable
+
+
+def _plain(record: ImageRecord) -> dict[str, Any]:
+    """The record's JSON with lists for tuples, as it is read back."""
+    plain: dict[str, Any] = json.loads(json.dumps(record_as_json(record)))
+    return plain
+
+
+def _header(value: Mapping[str, Any]) -> EditHeader:
+    return EditHeader(value["edit"], value["what"], value["kind"], value["of"], value["time"])
