@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
+    from lorawiz.hub import HubFiles
     from lorawiz.paths import Project
 
 
@@ -54,3 +55,13 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def fetch_model(name: str, files: "HubFiles") -> Path:
+    """Fetch a hub model, its size said first. Raises ModelError."""
+    from lorawiz.hub import fetch_from_hub, hub_download_bytes
+    from lorawiz.wording import show_bytes
+
+    size = show_bytes(hub_download_bytes(name, files))
+    typer.echo(f"fetching {name}: {size}; an interrupted download goes on where it was", err=True)
+    return fetch_from_hub(name, files)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from lorawiz.dataset.records import load_dataset
+from lorawiz.dataset.store import read_dataset
 from lorawiz.errors import visible_text
 from lorawiz.paths import Project
 from lorawiz.runs.folder import list_runs
@@ -14,7 +14,7 @@ from lorawiz.wording import show_count
 def describe_project(project: Project) -> Iterator[str]:
     """Lines about the project, the last one the command that is due."""
     spec = load_spec(project.spec)
-    records = load_dataset(project.dataset).trained
+    records = read_dataset(project).trained
     runs = list_runs(project)
     yield f"{spec.project.name} · {spec.base.family} · {visible_text(str(project.root))}"
     yield f"  trigger  {visible_text(spec.project.trigger) or '–'}"

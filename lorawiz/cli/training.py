@@ -5,15 +5,10 @@ from pathlib import Path
 
 import typer
 
-from lorawiz.cli.output import print_json
+from lorawiz.cli.output import fetch_model, print_json
 from lorawiz.cli.report import finding_lines, iter_report_lines, summary_line
 from lorawiz.errors import RunError
-from lorawiz.families.checkpoints import (
-    fetch_from_hub,
-    find_checkpoint,
-    hub_download_bytes,
-    is_hub_id,
-)
+from lorawiz.families.checkpoints import HUB_FILES, find_checkpoint
 from lorawiz.paths import Project
 from lorawiz.preflight.check import Report, check_project
 from lorawiz.runs.folder import RunFolder, find_run, list_runs
@@ -24,7 +19,6 @@ from lorawiz.runs.manifest import find_changes, read_manifest
 from lorawiz.runs.states import find_newest_state
 from lorawiz.runs.view import load_view
 from lorawiz.spec import Spec, load_spec
-from lorawiz.wording import show_bytes
 
 
 def check(project: Project, overrides: Mapping[str, str]) -> Report:
@@ -33,7 +27,7 @@ def check(project: Project, overrides: Mapping[str, str]) -> Report:
     refuse_second_run(project)
     report = check_project(project, spec, for_run=True)
     if report.inspection.base_is_on_hub and not report.errors:
-        _fetch_base(spec.base.checkpoint)
+        fetch_model(spec.base.checkpoint, HUB_FILES)
         report = check_project(project, spec, for_run=True)
     return report
 
@@ -117,10 +111,3 @@ def _find_resumable(project: Project, run_id: str | None) -> RunFolder:
         if load_view(run).outcome != "finished":
             return run
     raise RunError("no run to resume: there is none that has not finished", "lorawiz run")
-
-
-def _fetch_base(hub_id: str) -> None:
-    assert is_hub_id(hub_id)
-    size = show_bytes(hub_download_bytes(hub_id))
-    typer.echo(f"fetching {hub_id}: {size}; an interrupted download goes on where it was", err=True)
-    fetch_from_hub(hub_id)

@@ -2,14 +2,14 @@
 
 import json
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lorawiz.errors import MissingExtraError, ModelError, visible_text
+from lorawiz.errors import ModelError, visible_text
 from lorawiz.families import FAMILIES
 from lorawiz.families.safetensors_header import SafetensorsHeader, read_header
+from lorawiz.hub import HubFiles, find_in_hub_cache, is_hub_id
 from lorawiz.paths import Project, iter_model_candidates, model_folders, model_sha256
 
 _LDM_UNET_INPUT = "model.diffusion_model.input_blocks.0.0.weight"
@@ -17,9 +17,19 @@ _LDM_CONTEXT = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn
 _LDM_SDXL = "conditioner.embedders.1.model.ln_final.weight"
 _LDM_SD2 = "cond_stage_model.model.ln_final.weight"
 _LDM_SD15 = "cond_stage_model.transformer.text_model.final_layer_norm.weight"
-_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
 _FAMILY_HINT = "bases that can be trained on: " + ", ".join(c.title for c in FAMILIES.values())
 FOLDER_PARTS = ("unet", "vae", "text_encoder")
+HUB_FILES = HubFiles(
+    patterns=(
+        *(f"{part}/config.json" for part in FOLDER_PARTS),
+        *(f"{part}/*.safetensors" for part in FOLDER_PARTS),
+        "model_index.json",
+    ),
+    weights=("unet/*.safetensors",),
+    advice="unet/, vae/ and text_encoder/ (config.json and *.safetensors each)",
+    command="lorawiz run",
+)
+"""The files of a hub repository that training reads."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +49,8 @@ def find_checkpoint(name: str, project: Project | None) -> Path:
     for candidate in iter_model_candidates(name, project):
         if candidate.exists():
             return candidate
-    if _HUB_ID.match(name):
-        return find_in_hub_cache(name)
+    if is_hub_id(name):
+        return find_in_hub_cache(name, HUB_FILES)
     folders = ", ".join(visible_text(str(folder)) for folder in model_folders(project))
     raise ModelError(
         f"{visible_text(name)}: no such model in {folders}",
@@ -79,11 +89,6 @@ def _link_into(folder: Path, path: Path) -> None:
         )
     folder.mkdir(parents=True, exist_ok=True)
     link.symlink_to(path.resolve())
-
-
-def is_hub_id(name: str) -> bool:
-    """Whether `name` can be a hub id, owner/name."""
-    return bool(_HUB_ID.match(name))
 
 
 def inspect_checkpoint(path: Path) -> Checkpoint:
@@ -161,70 +166,4 @@ def _match_size(shown: str, unet_width: int, context_dim: int) -> tuple[str, str
     raise ModelError(
         f"{shown}: a U-Net of width {unet_width} that reads text of width {context_dim}",
         _FAMILY_HINT,
-    )
-
-
-HUB_PATTERNS = [
-    *(f"{part}/config.json" for part in FOLDER_PARTS),
-    *(f"{part}/*.safetensors" for part in FOLDER_PARTS),
-    "model_index.json",
-]
-"""The files of a hub repository that training reads."""
-
-
-def find_in_hub_cache(hub_id: str) -> Path:
-    """The folder of a hub model that is in the local cache. Never touches the network.
-
-    Raises ModelError that names the files and the folder to put them in.
-    """
-    try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import LocalEntryNotFoundError
-    except ImportError as error:
-        raise MissingExtraError(f"the hub model {hub_id}", "train") from error
-    try:
-        found = Path(snapshot_download(hub_id, allow_patterns=HUB_PATTERNS, local_files_only=True))
-    except LocalEntryNotFoundError as error:
-        owner, _, name = hub_id.partition("/")
-        raise ModelError(
-            f"{hub_id}: not on this machine",
-            f"lorawiz run fetches it; without a network put unet/, vae/ and text_encoder/ "
-            f"(config.json and *.safetensors each) into models/{owner}/{name}/",
-        ) from error
-    return found
-
-
-def hub_download_bytes(hub_id: str) -> int:
-    """Bytes that fetching `hub_id` would move. Asks the hub. Raises ModelError."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-
-    try:
-        files = HfApi().model_info(hub_id, files_metadata=True).siblings or []
-    except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
-        raise _hub_failure(hub_id, error) from error
-    wanted = [f for f in files if any(Path(f.rfilename).match(p) for p in HUB_PATTERNS)]
-    if not any(f.rfilename.endswith(".safetensors") for f in wanted):
-        raise ModelError(f"{hub_id}: no diffusers folder with .safetensors on the hub")
-    return sum(f.size or 0 for f in wanted)
-
-
-def fetch_from_hub(hub_id: str) -> Path:
-    """Fetch a hub model into the hub's cache (resumes what is half there). Raises ModelError."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
-
-    try:
-        return Path(snapshot_download(hub_id, allow_patterns=HUB_PATTERNS))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
-        raise _hub_failure(hub_id, error) from error
-
-
-def _hub_failure(hub_id: str, error: Exception) -> ModelError:
-    endpoint = os.environ.get("HF_ENDPOINT", "the hub")
-    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return ModelError(
-        f"{hub_id}: not to be had from {endpoint}: {visible_text(first_line)[:200]}",
-        f"check the name and the network, or put unet/, vae/ and text_encoder/ (config.json and "
-        f"*.safetensors each) into models/{hub_id}/",
     )

@@ -1,0 +1,138 @@
+"""The model hub: which files of a repository are wanted, found in its cache, or fetched."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lorawiz.errors import MissingExtraError, ModelError, visible_text
+from lorawiz.paths import Project, model_folders
+
+_HUB_ID = re.compile(r"^([A-Za-z0-9][\w.-]*/[\w.-]+)((?:/[\w.-]+)*)$")
+
+
+@dataclass(frozen=True)
+class HubFiles:
+    """What is needed of a repository."""
+
+    patterns: tuple[str, ...]
+    """As `snapshot_download` takes them, relative to the model's folder."""
+    weights: tuple[str, ...]
+    """Patterns of the files that hold the weights: one of them has to be there."""
+    advice: str
+    """The files in words: "unet/, vae/ and text_encoder/"."""
+    command: str
+    """The command that fetches them."""
+
+
+@dataclass(frozen=True)
+class HubId:
+    """owner/name, and the folder in it for repositories that hold several models."""
+
+    repo: str
+    folder: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.repo + (f"/{self.folder}" if self.folder else "")
+
+    def patterns(self, files: HubFiles) -> list[str]:
+        prefix = f"{self.folder}/" if self.folder else ""
+        return [prefix + pattern for pattern in files.patterns]
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether `name` can be a hub id, owner/name or owner/name/folder."""
+    return bool(_HUB_ID.match(name))
+
+
+def parse_hub_id(name: str) -> HubId:
+    """The parts of a hub id. Raises ModelError."""
+    match = _HUB_ID.match(name)
+    if match is None:
+        raise ModelError(f"{visible_text(name)}: not a hub id", "a hub id is owner/name")
+    return HubId(match[1], match[2].strip("/"))
+
+
+def iter_model_folders(name: str, project: Project | None) -> Iterator[Path]:
+    """Every folder where a model called `name` may lie, first choice first.
+
+    A hub id is looked for as owner/name, as sd-scripts writes it (owner_name), and by its name
+    alone, since people fetch these by hand.
+    """
+    if Path(name).is_absolute():
+        yield Path(name)
+        return
+    names = [name]
+    if is_hub_id(name):
+        owner, _, rest = name.partition("/")
+        names += [f"{owner}_{rest}", rest]
+    for folder in model_folders(project):
+        yield from (folder / each for each in names)
+
+
+def find_in_hub_cache(name: str, files: HubFiles) -> Path:
+    """The folder of a hub model that is in the local cache. Never touches the network.
+
+    Raises ModelError that names the files and the folder to put them in.
+    """
+    hub_id = parse_hub_id(name)
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import LocalEntryNotFoundError
+    except ImportError as error:
+        raise MissingExtraError(f"the hub model {name}", "train") from error
+    missing = ModelError(
+        f"{name}: not on this machine",
+        f"{files.command} fetches it; without a network put {files.advice} into models/{name}/",
+    )
+    try:
+        found = snapshot_download(
+            hub_id.repo, allow_patterns=hub_id.patterns(files), local_files_only=True
+        )
+    except LocalEntryNotFoundError as error:
+        raise missing from error
+    folder = Path(found) / hub_id.folder
+    if not any(any(folder.glob(pattern)) for pattern in files.weights):
+        raise missing
+    return folder
+
+
+def hub_download_bytes(name: str, files: HubFiles) -> int:
+    """Bytes that fetching `name` would move. Asks the hub. Raises ModelError."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    hub_id = parse_hub_id(name)
+    try:
+        siblings = HfApi().model_info(hub_id.repo, files_metadata=True).siblings or []
+    except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
+        raise _failure(name, files, error) from error
+    patterns = hub_id.patterns(files)
+    wanted = [f for f in siblings if any(Path(f.rfilename).match(p) for p in patterns)]
+    if not any(Path(f.rfilename).match(p) for f in wanted for p in files.weights):
+        raise ModelError(f"{name}: the hub's repository lacks {' or '.join(files.weights)}")
+    return sum(f.size or 0 for f in wanted)
+
+
+def fetch_from_hub(name: str, files: HubFiles) -> Path:
+    """Fetch a hub model into the hub's cache (resumes what is half there). Raises ModelError."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    hub_id = parse_hub_id(name)
+    try:
+        found = snapshot_download(hub_id.repo, allow_patterns=hub_id.patterns(files))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
+        raise _failure(name, files, error) from error
+    return Path(found) / hub_id.folder
+
+
+def _failure(name: str, files: HubFiles, error: Exception) -> ModelError:
+    endpoint = os.environ.get("HF_ENDPOINT", "the hub")
+    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return ModelError(
+        f"{name}: not to be had from {endpoint}: {visible_text(first_line)[:200]}",
+        f"check the name and the network, or put {files.advice} into models/{name}/",
+    )
