@@ -47,6 +47,11 @@ def is_hub_id(name: str) -> bool:
     return bool(_HUB_ID.match(name))
 
 
+def is_offline() -> bool:
+    """Whether the user forbids the network (HF_HUB_OFFLINE)."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+
+
 def parse_hub_id(name: str) -> HubId:
     """The parts of a hub id. Raises ModelError."""
     match = _HUB_ID.match(name)

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from lorawiz.cli import checking, demo, project, runs, settings
+from lorawiz.cli import checking, cleaning, demo, preparing, project, runs, settings
 from lorawiz.errors import LorawizError
 
 # typer brings a click of its own and exports only the leaves of its error tree
@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo, project, settings, checking, runs):
+for module in (demo, project, preparing, cleaning, settings, checking, runs):
     module.register(app)
 
 

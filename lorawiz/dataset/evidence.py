@@ -22,11 +22,12 @@ from lorawiz.dataset.records import ImageRecord, dump_json_line
 from lorawiz.errors import DatasetError
 from lorawiz.paths import Project, write_parts_atomically
 
-Kind = Literal["tags", "captions", "faces"]
+Kind = Literal["tags", "captions", "faces", "masks"]
 FaceBox = tuple[float, float, float, float, float]
 """(left, top, right, bottom, score): places as shares of the picture's width and height."""
 
 _SCHEMA = 1
+_COMMANDS = {"tags": "tag", "captions": "caption", "faces": "crop", "masks": "cutout"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,12 @@ class Evidence:
 
 
 def evidence_path(project: Project, model: Model) -> Path:
-    return project.evidence / model.kind / f"{model.slug}.jsonl"
+    return _folder(project, model.kind) / f"{model.slug}.jsonl"
 
 
 def find_evidence(project: Project, kind: Kind, name: str) -> Path | None:
     """The newest evidence file of the model called `name`, of whatever revision."""
-    folder = project.evidence / kind
+    folder = _folder(project, kind)
     found = [
         path
         for path in folder.glob("*.jsonl")
@@ -188,6 +189,11 @@ def merge_journals(project: Project, model: Model) -> Path | None:
     return target if target.exists() else None
 
 
+def _folder(project: Project, kind: Kind) -> Path:
+    # masks are files of their own; what is said of them is as easily made again
+    return project.work / kind if kind == "masks" else project.evidence / kind
+
+
 def _journal_folder(project: Project, model: Model) -> Path:
     return project.private / "evidence" / model.kind / model.slug
 
@@ -252,8 +258,8 @@ def _parse(raw: bytes, path: Path, number: int) -> dict[str, Any]:
 
 
 def _damaged(path: Path, number: int) -> DatasetError:
-    where = f"evidence/{path.parent.name}/{path.name}:{number}"
-    command = {"tags": "tag", "captions": "caption", "faces": "crop"}.get(path.parent.name, "tag")
+    where = f"{path.parent.parent.name}/{path.parent.name}/{path.name}:{number}"
+    command = _COMMANDS.get(path.parent.name, "tag")
     return DatasetError(
         f"{where}: not a line of evidence",
         f"delete the file and run lorawiz {command} again, or take it back from git",

@@ -1,17 +1,27 @@
 """The [[clean]] tables: one class a rule. What each does lies in dataset/cleaning.
 
-In `tags`, {trigger} and {class_word} stand for the project's words, and * and ? match any
-letters where a rule looks for tags.
+{trigger} and {class_word} stand for the project's words; what names one that is not set is left
+out. Where a rule looks for tags, * stands for any letters and ? for one; \\* and \\? are the
+characters themselves. Letters count as they are written, large or small, and a rule sees the
+spelling that the rules before it made.
 """
 
 import re
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from lorawiz.spec.table import Positive, Share, Table, as_float
 
-Words = Annotated[list[str], Field(min_length=1)]
+
+def _is_written(word: str) -> str:
+    if not word.strip():
+        raise ValueError("an empty word")
+    return word
+
+
+Word = Annotated[str, AfterValidator(_is_written)]
+Words = Annotated[list[Word], Field(min_length=1)]
 Part = Literal["tags", "caption"]
 
 
@@ -47,8 +57,9 @@ class ReplaceRule(Table):
     """Write other tags in place of some; in captions, other words in place of whole words."""
 
     rule: Literal["replace"]
-    tags: Annotated[dict[str, str], Field(min_length=1)]
-    """Old and new: { "grin" = "smile" }. An empty new one takes the old one out."""
+    tags: Annotated[dict[Word, str], Field(min_length=1)]
+    """Old and new: { "grin" = "smile" }. An empty new one takes the old one out. What was written
+    is not replaced again. In captions large and small letters are the same."""
     on: Part = "tags"
     """The tags, or the caption."""
 
@@ -58,7 +69,8 @@ class RegexRule(Table):
 
     rule: Literal["regex"]
     pattern: str
-    """A Python regular expression."""
+    """A Python regular expression, tried on one tag at a time. A repeat inside a repeat, such as
+    (a+)+, can take for ever."""
     replacement: str = ""
     r"""What to write in its place; \1 is the first group. A tag that ends empty goes."""
     on: Part = "tags"
@@ -68,14 +80,13 @@ class RegexRule(Table):
     def _compiles(self) -> Self:
         try:
             re.sub(self.pattern, self.replacement, "")
-            re.compile(self.pattern)
         except (re.error, IndexError, OverflowError, RecursionError) as error:
             raise ValueError(f"{self.pattern!r} is no regular expression: {error}") from error
         return self
 
 
 class KeepOnlyRule(Table):
-    """Take out every tag but these."""
+    """Take out every tag but these; say {trigger} if it is one."""
 
     rule: Literal["keep_only"]
     tags: Words
@@ -112,17 +123,18 @@ class LimitRule(Table):
 
 
 class DedupeRule(Table):
-    """Take out tags that another one says better: shirt beside white shirt."""
+    """Take out tags that are the last words of another: shirt beside white shirt."""
 
     rule: Literal["dedupe"]
 
 
 class SortRule(Table):
-    """Put tags in order."""
+    """Put tags in order; equal ones stay as they stand."""
 
     rule: Literal["sort"]
     by: Literal["alphabet", "frequency", "score"] = "frequency"
-    """By letters, by how many images have the tag (most first), or by the tagger's score."""
+    """By letters, by how many images have the tag (most first), or by the tagger's score (best
+    first, tags without one last)."""
 
 
 class MoveFirstRule(Table):
@@ -134,13 +146,14 @@ class MoveFirstRule(Table):
 
 
 class AbsorbRule(Table):
-    """Let the trigger mean what is always there: take such tags out of images that have it."""
+    """Let the trigger mean what is always there: take such tags out of the images that have the
+    trigger as a tag, or out of all where none has."""
 
     rule: Literal["absorb"]
-    tags: list[str] = []
+    tags: list[Word] = []
     """Which: "brown hair", "* eyes". Where it is empty, min_share decides."""
     min_share: Share = 0.9
-    """Without tags: looks (hair, eyes, skin …) that this share of the images have."""
+    """Without tags: looks (hair, eyes, skin, build …) that this share of these images have."""
 
     @field_validator("min_share", mode="before")
     @classmethod
