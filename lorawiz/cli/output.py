@@ -23,7 +23,12 @@ def this_project() -> "Project":
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # a file name that is not UTF-8: its bytes as escapes
+        text = json.dumps(value, indent=2)
+    typer.echo(text)
 
 
 def is_interactive() -> bool:

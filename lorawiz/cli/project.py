@@ -1,5 +1,7 @@
 """`lorawiz new`, `lorawiz add`, and what `lorawiz` alone says."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,8 @@ from lorawiz.cli.output import is_interactive, print_json, progress, this_projec
 from lorawiz.errors import LorawizError, ProjectError, SpecError, visible_text
 
 if TYPE_CHECKING:
-    from lorawiz.dataset.adding import AddReport, Source
+    from lorawiz.dataset.adding import AddReport
+    from lorawiz.dataset.finding_images import Found
 
 JSON = typer.Option(False, "--json", help="Print JSON.")
 
@@ -19,7 +22,7 @@ def register(app: typer.Typer) -> None:
         epilog="lorawiz new face-lora lyq --trigger lyq --class-word woman --images ~/photos "
         "--base v1-5-pruned.safetensors"
     )(new)
-    app.command(epilog="lorawiz add ~/photos IMG_0012.jpg")(add)
+    app.command(epilog="lorawiz add ~/photos IMG_0012.jpg 'more/**/*.png' photos.zip")(add)
 
 
 def new(
@@ -59,33 +62,42 @@ def new(
     }
     images = images or _ask(asked, "folder of photos (empty: add them later)", "")
     base = base or _ask(asked, "base checkpoint (file, folder or hub id; empty: later)", "")
-    sources = find_sources([Path(images).expanduser()]) if images else []
+    found = find_sources([Path(images).expanduser()]) if images else None
     settings = dict(parse_assignment(text) for text in assignments)
     project = create_project(folder, chosen, answers, base, settings)
-    if sources:
-        add_sources(project.root, sources, link=False)
+    report = add_sources(project.root, found, link=False) if found else None
     shown = visible_text(str(folder))
     typer.echo(f"{shown}: a project from {chosen.name}")
-    typer.echo(f"  next: cd {shown} && lorawiz {'check' if sources else 'add PHOTOS…'}")
+    typer.echo(f"  next: cd {shown} && lorawiz {'check' if report else 'add PHOTOS…'}")
+    if report and not report.is_complete:
+        raise typer.Exit(2)
 
 
 def add(
-    paths: list[str] = typer.Argument(..., metavar="PATH…", help="Images, or folders of them."),
+    paths: list[str] = typer.Argument(
+        ..., metavar="PATH…", help="Images, folders, zip files, or patterns such as '**/*.jpg'."
+    ),
     link: bool = typer.Option(False, "--link", help="Link to the files in place of copying."),
     as_json: bool = JSON,
 ) -> None:
     """Bring images in, byte for byte, with the captions and tags beside them."""
     project = this_project()
-    sources = find_sources([Path(path).expanduser() for path in paths])
-    report = add_sources(project.root, sources, link)
+    found = find_sources([Path(path).expanduser() for path in paths])
+    report = add_sources(project.root, found, link)
     if as_json:
         print_json(
             {
                 "added": [record.image_path for record in report.added],
+                "mended": [record.image_path for record in report.mended],
                 "broken": {record.image_path: record.reason for record in report.broken},
-                "known": [str(path) for path in report.known],
+                "known": report.known,
+                "skipped": {each.path: each.reason for each in report.skipped},
+                "without_words": {each.path: each.reason for each in report.wordless},
+                "renamed": dict(report.renamed),
             }
         )
+    if not report.is_complete:
+        raise typer.Exit(2)
 
 
 def print_overview(context: typer.Context) -> None:
@@ -109,30 +121,63 @@ def parse_assignment(text: str) -> tuple[str, str]:
     return key.strip(), value.strip()
 
 
-def find_sources(paths: list[Path]) -> "list[Source]":
-    """The images in `paths` with their sidecars; all of it is read before anything is written."""
-    from lorawiz.dataset.adding import find_images
+def find_sources(paths: list[Path]) -> "Found":
+    """The images in `paths` with their sidecars; nothing is written yet."""
+    from lorawiz.dataset.finding_images import find_images
     from lorawiz.interop.sidecars import read_sidecars
 
-    return [read_sidecars(path) for path in find_images(paths)]
+    found = find_images(paths)
+    return replace(found, sources=list(read_sidecars(found.sources)))
 
 
-def add_sources(root: Path, sources: "list[Source]", link: bool) -> "AddReport":
-    """Bring the images in and say how many on stderr."""
+def add_sources(root: Path, found: "Found", link: bool) -> "AddReport":
+    """Bring the images in and say on stderr what became of them."""
     from lorawiz.dataset.adding import add_images
     from lorawiz.paths import Project
 
-    with progress("adding") as on_progress:
-        report = add_images(Project(root), sources, link, on_progress)
-    words = sum(1 for record in report.added if record.caption or record.tags)
-    parts = [f"{len(report.added)} added"]
-    parts += [f"{words} with captions or tags"] if words else []
-    parts += [f"{len(report.known)} already there"] if report.known else []
-    parts += [f"{len(report.broken)} broken"] if report.broken else []
-    typer.echo(", ".join(parts), err=True)
-    for record in report.broken:
-        typer.echo(f"  {visible_text(record.image_path)}: {visible_text(record.reason)}", err=True)
+    try:
+        with progress("adding") as on_progress:
+            report = add_images(Project(root), found.sources, link, on_progress)
+    except (KeyboardInterrupt, OSError):
+        typer.echo("stopped: what was added so far stays; the same command goes on", err=True)
+        raise
+    report.skipped[:0] = found.skipped
+    for line in _describe_addition(report):
+        typer.echo(line, err=True)
     return report
+
+
+def _describe_addition(report: "AddReport") -> Iterator[str]:
+    words = sum(1 for record in report.added if record.caption or record.tags)
+    counts = {
+        "with captions or tags": words,
+        "already there": len(report.known),
+        "mended": len(report.mended),
+        "broken": len(report.broken),
+        "skipped": len(report.skipped),
+    }
+    parts = [f"{count} {what}" for what, count in counts.items() if count]
+    yield ", ".join([f"{len(report.added)} added", *parts])
+    yield from _list_some((r.image_path, r.reason) for r in report.broken)
+    yield from _list_some((each.path, f"skipped, {each.reason}") for each in report.skipped)
+    yield from _list_some(
+        (each.path, f"added without words, {each.reason}") for each in report.wordless
+    )
+    yield from _list_some(
+        ((old, f"is {new} here: its name was taken") for old, new in report.renamed), 3
+    )
+
+
+def _list_some(told: Iterable[tuple[str, str]], most: int = 20) -> Iterator[str]:
+    """A line each for the first of them, and how many more there are."""
+    rest = 0
+    for number, (path, what) in enumerate(told):
+        if number < most:
+            yield f"  {visible_text(path)}: {visible_text(what)}"
+        else:
+            rest += 1
+    if rest:
+        yield f"  … and {rest} more like the last"
 
 
 def _ask_template(asked: bool) -> str:

@@ -1,30 +1,70 @@
-"""Bringing images into a project: byte for byte, hashed, checked, never moved or changed."""
+"""Bringing images into a project: byte for byte, hashed, checked, never moved or changed.
 
+Threads read, copy and decode; the main thread alone names files and writes lines. The dataset is
+written every few seconds, so a kill loses moments, and what was copied is known again.
+"""
+
+import hashlib
 import os
+import shutil
+import stat
+import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
-from lorawiz.dataset.images import BrokenImageError, is_image_name, probe_image
-from lorawiz.dataset.records import (
-    Dataset,
-    ImageRecord,
-    load_dataset,
-    relative_image_path,
-    save_dataset,
-)
+from lorawiz.dataset.archives import Archive, UnreadableMemberError, member_name
+from lorawiz.dataset.facts import PictureFacts, append_facts, measure_picture
+from lorawiz.dataset.images import BrokenImageError, decode_image, is_image_name
+from lorawiz.dataset.names import name_key, numbered_name
+from lorawiz.dataset.parallel import map_in_order
+from lorawiz.dataset.records import ImageRecord, relative_image_path
+from lorawiz.dataset.store import add_records, read_dataset
 from lorawiz.errors import DatasetError, visible_text
-from lorawiz.paths import Project, copy_atomically, file_sha256
+from lorawiz.paths import Project, file_sha256
+from lorawiz.wording import show_bytes
+
+_CHUNK_BYTES = 1 << 20
+_SAVE_EVERY_S = 10.0
+_SAVE_SHARE = 20
+"""Between two saves there is at least so many times what a save takes: 5 % of the time."""
+_TEMPORARY = ".adding-"
+_LEFTOVER_AFTER_S = 3600.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """An image to bring in, with the words that came with it."""
 
     path: Path
+    """The image, or the zip file it lies in."""
     caption: str = ""
     tags: tuple[str, ...] = ()
+    member: str = ""
+    """Its name in the zip file."""
+    unread: str = ""
+    """Why the words beside it could not be read."""
+
+    @property
+    def shown(self) -> str:
+        """Where it is, for the user; not yet made visible."""
+        return f"{self.path}/{self.member}" if self.member else str(self.path)
+
+    @property
+    def name(self) -> str:
+        """Its file name alone, so that nothing in a zip file can leave images/."""
+        return member_name(self.member) if self.member else self.path.name
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that did not come in."""
+
+    path: str
+    reason: str
 
 
 @dataclass
@@ -33,29 +73,25 @@ class AddReport:
 
     added: list[ImageRecord] = field(default_factory=list)
     """New lines of dataset.jsonl, the broken ones too."""
-    known: list[Path] = field(default_factory=list)
+    mended: list[ImageRecord] = field(default_factory=list)
+    """Lines of broken images that can be decoded now."""
+    known: list[str] = field(default_factory=list)
     """Files whose bytes are in the dataset already."""
+    skipped: list[Skipped] = field(default_factory=list)
+    """Files that could not be read."""
+    wordless: list[Skipped] = field(default_factory=list)
+    """Images that came in without the words beside them, and why."""
+    renamed: list[tuple[str, str]] = field(default_factory=list)
+    """(file, image path) where the name was taken."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every file and its words could be read."""
+        return not self.skipped and not self.wordless
 
     @property
     def broken(self) -> list[ImageRecord]:
         return [record for record in self.added if record.status == "broken"]
-
-
-def find_images(paths: Sequence[Path]) -> list[Path]:
-    """All images in `paths`, folders searched in depth, sorted. Symlink loops end.
-
-    A file named outright is taken whatever its name. Raises DatasetError for what is not there
-    and when there is no image at all.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise DatasetError(f"{visible_text(str(path))}: no such file or folder")
-        found += _walk(path) if path.is_dir() else [path]
-    if not found:
-        shown = ", ".join(visible_text(str(path)) for path in paths)
-        raise DatasetError(f"{shown}: no images in it", "images end in .jpg .png .webp .heic …")
-    return list(dict.fromkeys(found))
 
 
 def add_images(
@@ -66,79 +102,362 @@ def add_images(
 ) -> AddReport:
     """Copy (or link) `sources` into images/ and write their lines.
 
-    The same bytes are added once. A name that is taken gets a number. What cannot be decoded
-    gets a line with `status = "broken"` and the reason.
+    The same bytes are added once. A name that is taken gets a number; names are taken whatever
+    their ending, case or Unicode form, as masks and sidecars go by the name alone. What cannot
+    be decoded gets a line with `status = "broken"` and the reason; what cannot be read is
+    skipped. Raises DatasetError, and OSError (a full disk): what was added by then stays.
     """
-    dataset = load_dataset(project.dataset)
-    hashes = {record.sha256 for record in dataset.records}
-    names = {record.image_path for record in dataset.records}
-    report = AddReport()
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        probed = pool.map(_probe, (source.path for source in sources))
-        for done, (source, facts) in enumerate(zip(sources, probed, strict=True), 1):
-            if facts.sha256 in hashes:
-                report.known.append(source.path)
-            else:
-                hashes.add(facts.sha256)
-                target = _place(project, source.path, names, link)
-                names.add(target)
-                record = replace(facts, image_path=target, caption=source.caption, tags=source.tags)
-                report.added.append(record)
+    if link and any(source.member for source in sources):
+        raise DatasetError(
+            "--link: what lies in a zip file cannot be linked to", "leave --link out, or unzip it"
+        )
+    with ExitStack() as stack:
+        archives = _open_archives(stack, sources)
+        _check_space(project, archives, sources)
+        adding = _Adding(project)
+        stack.enter_context(adding.saved_at_the_end())
+        folder = None if link else stack.enter_context(_temporary_folder(project))
+        reader = _Reader(project, archives, folder, adding.hashes)
+        brought = stack.enter_context(closing(map_in_order(reader.bring, sources)))
+        for done, (source, each) in enumerate(zip(sources, brought, strict=True), 1):
+            adding.take(source, each)
+            adding.save_when_due()
             on_progress(done, len(sources))
-    _save(project, dataset, report)
-    return report
+    return adding.report
 
 
-def _save(project: Project, dataset: Dataset, report: AddReport) -> None:
-    if report.added:
-        save_dataset(project.dataset, dataset.with_records(report.added))
+@dataclass(frozen=True, slots=True)
+class _Brought:
+    """What a thread made of a source: its bytes, hashed and looked at."""
+
+    sha256: str = ""
+    file: Path | None = None
+    """A copy that waits for its name; None where the file itself is linked to or in place."""
+    width: int = 0
+    height: int = 0
+    facts: PictureFacts | None = None
+    reason: str = ""
+    """Why it is broken."""
+    skipped: str = ""
+    """Why it could not be read."""
 
 
-def _walk(folder: Path) -> list[Path]:
-    return sorted(path for path in _iter_files(folder) if is_image_name(path))
+class _Reader:
+    """The threads' part: read, hash, copy aside, decode once."""
+
+    def __init__(
+        self,
+        project: Project,
+        archives: dict[Path, Archive],
+        folder: Path | None,
+        known: set[str],
+    ) -> None:
+        self._images = project.images.resolve()
+        self._archives = archives
+        self._folder = folder
+        self._known = known
+
+    def bring(self, source: Source) -> _Brought:
+        try:
+            if source.member:
+                chunks = self._archives[source.path].iter_bytes(source.member)
+                return self._look_at_copy(source.name, chunks)
+            return self._bring_file(source.path)
+        except _UnreadableError as error:
+            return _Brought(skipped=str(error))
+        except UnreadableMemberError as error:
+            return _Brought(skipped=error.reason)
+
+    def _bring_file(self, path: Path) -> _Brought:
+        with _open_regular(path) as file:
+            sha256 = _hash(_iter_chunks(file))
+            if sha256 in self._known:
+                return _Brought(sha256)
+            if self._folder is None or _lies_in(path, self._images):
+                return _look_at(path, sha256, None)
+            file.seek(0)
+            return self._look_at_copy(path.name, _iter_chunks(file), os.fstat(file.fileno()))
+
+    def _look_at_copy(
+        self, name: str, chunks: Iterator[bytes], times: os.stat_result | None = None
+    ) -> _Brought:
+        assert self._folder is not None
+        # decoders go by the ending too
+        ending = Path(name).suffix if is_image_name(Path(name)) else ""
+        copy = self._folder / f"{os.urandom(8).hex()}{ending}"
+        sha256 = _write_copy(copy, chunks)
+        if times is not None:
+            os.utime(copy, ns=(times.st_atime_ns, times.st_mtime_ns))
+        if sha256 in self._known:
+            copy.unlink()
+            return _Brought(sha256)
+        return _look_at(copy, sha256, copy)
 
 
-def _iter_files(folder: Path) -> Iterator[Path]:
-    # os.walk does not follow links to folders, so loops end
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(parent) / name for name in names if not name.startswith("."))
+class _Adding:
+    """The main thread's part: names, lines, and when to write them."""
 
+    def __init__(self, project: Project) -> None:
+        dataset = read_dataset(project)
+        self.report = AddReport()
+        # what was broken is looked at again: a decoder may have been installed since
+        self._broken = {r.sha256: r for r in dataset.records if r.status == "broken"}
+        self.hashes = {record.sha256 for record in dataset.records} - self._broken.keys()
+        self._project = project
+        self._images = project.images.resolve()
+        self._listed = {record.image_path for record in dataset.records}
+        self._names = {name_key(record.image_path) for record in dataset.records}
+        self._next_numbers: dict[str, int] = {}
+        self._facts: list[tuple[str, PictureFacts]] = []
+        self._unsaved: list[ImageRecord] = []
+        self._next_save = time.monotonic() + _SAVE_EVERY_S
 
-def _probe(path: Path) -> ImageRecord:
-    if not path.is_file():  # pipes and devices are never opened
-        raise DatasetError(f"{visible_text(str(path))}: not a regular file")
-    try:
-        sha256 = file_sha256(path)
-    except OSError as error:
-        raise DatasetError(f"{visible_text(str(path))}: {error.strerror}") from error
-    try:
-        facts = probe_image(path)
-    except BrokenImageError as error:
-        reason = error.message.partition(": ")[2]
-        return ImageRecord("", sha256, 0, 0, status="broken", reason=reason)
-    return ImageRecord("", sha256, facts.width, facts.height)
-
-
-def _place(project: Project, source: Path, taken: set[str], link: bool) -> str:
-    """Put the file under images/ and return its path as dataset.jsonl writes it."""
-    project.images.mkdir(parents=True, exist_ok=True)
-    if source.resolve().is_relative_to(project.images.resolve()):
-        return relative_image_path(project, source.absolute())
-    target = project.images / source.name
-    number = 2
-    while relative_image_path(project, target) in taken or os.path.lexists(target):
-        if _same_file(source, target) and relative_image_path(project, target) not in taken:
-            break  # copied by a run of `add` that was killed before it wrote the line
-        target = project.images / f"{source.stem}-{number}{source.suffix}"
-        number += 1
-    if not os.path.lexists(target):
-        if link:
-            target.symlink_to(source.resolve())
+    def take(self, source: Source, brought: _Brought) -> None:
+        """Give what a thread brought its name and line."""
+        if brought.skipped:
+            self.report.skipped.append(Skipped(source.shown, brought.skipped))
+            return
+        in_place = self._find_in_place(source)
+        is_known = brought.sha256 in self.hashes or brought.sha256 in self._broken
+        if in_place in self._listed and not is_known:
+            # its line holds words that may not fit the new picture, and that somebody wrote
+            self.report.skipped.append(
+                Skipped(source.shown, "not the file that was added: add it under another name")
+            )
+            return
+        old = self._broken.pop(brought.sha256, None)
+        if brought.sha256 in self.hashes or (old is not None and brought.reason):
+            self.report.known.append(source.shown)
+            _discard(brought)
+        elif old is not None:
+            mended = replace(
+                old, width=brought.width, height=brought.height, status="ok", reason=""
+            )
+            self.report.mended.append(mended)
+            self._unsaved.append(mended)
+            _discard(brought)
         else:
-            copy_atomically(source, target)
-    return relative_image_path(project, target)
+            added = self._add(source, brought, in_place)
+            self.report.added.append(added)
+            self._unsaved.append(added)
+        if brought.facts is not None and brought.sha256 not in self.hashes:
+            self._facts.append((brought.sha256, brought.facts))
+        self.hashes.add(brought.sha256)
+
+    def _add(self, source: Source, brought: _Brought, in_place: str | None) -> ImageRecord:
+        if source.unread:
+            self.report.wordless.append(Skipped(source.shown, source.unread))
+        image_path = in_place or self._place(source, brought)
+        self._listed.add(image_path)
+        self._names.add(name_key(image_path))
+        return ImageRecord(
+            image_path, brought.sha256, brought.width, brought.height,
+            caption=source.caption, tags=source.tags,
+            status="broken" if brought.reason else "ok", reason=brought.reason,
+        )  # fmt: skip
+
+    def save_when_due(self) -> None:
+        """Write the dataset when it is time; the larger it is, the more seldom."""
+        begin = time.monotonic()
+        if begin < self._next_save:
+            return
+        self._save()
+        end = time.monotonic()
+        self._next_save = end + max(_SAVE_EVERY_S, _SAVE_SHARE * (end - begin))
+
+    @contextmanager
+    def saved_at_the_end(self) -> Iterator[None]:
+        """Keep what was added whatever happens."""
+        try:
+            yield
+        except BaseException:
+            with suppress(OSError, DatasetError):  # what ended the work is what is told
+                self._save()
+            raise
+        self._save()
+
+    def _save(self) -> None:
+        if self._unsaved:
+            add_records(self._project, self._unsaved)
+            self._unsaved.clear()
+        with suppress(OSError):  # a cache: `check` measures what is missing
+            append_facts(self._project, self._facts)
+        self._facts.clear()
+
+    def _find_in_place(self, source: Source) -> str | None:
+        """The image path of a file that lies under images/ already."""
+        if source.member or not _lies_in(source.path, self._images):
+            return None
+        below = source.path.parent.resolve().relative_to(self._images)
+        return relative_image_path(self._project, self._project.images / below / source.name)
+
+    def _place(self, source: Source, brought: _Brought) -> str:
+        """Put the file under images/ and return its path as dataset.jsonl writes it."""
+        for name in self._iter_names(source.name):
+            target = self._project.images / name
+            image_path = relative_image_path(self._project, target)
+            if self._put(source, brought, target, image_path):
+                if name != source.name:
+                    self.report.renamed.append((source.shown, image_path))
+                return image_path
+        raise AssertionError("names do not end")
+
+    def _put(self, source: Source, brought: _Brought, target: Path, image_path: str) -> bool:
+        """Whether the file could get this name."""
+        if image_path in self._listed:
+            return False
+        if os.path.lexists(target):
+            # copied by an `add` that was killed before it wrote the line?
+            if not target.is_file() or file_sha256(target) != brought.sha256:
+                return False
+            _discard(brought)
+        elif brought.file is None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(source.path.resolve())
+        else:
+            return _move(brought.file, target)
+        return True
+
+    def _iter_names(self, name: str) -> Iterator[str]:
+        """`name`, then `name-2` and so on, from where the last one of this name ended."""
+        key = name_key(name)
+        while True:
+            number = self._next_numbers.get(key, 1)
+            self._next_numbers[key] = number + 1
+            numbered = numbered_name(name, number)
+            if name_key(f"images/{numbered}") not in self._names:
+                yield numbered
 
 
-def _same_file(one: Path, other: Path) -> bool:
-    return other.is_file() and file_sha256(one) == file_sha256(other)
+class _UnreadableError(Exception):
+    """Why a file cannot be read."""
+
+
+def _open_archives(stack: ExitStack, sources: Sequence[Source]) -> dict[Path, Archive]:
+    paths = dict.fromkeys(source.path for source in sources if source.member)
+    return {path: stack.enter_context(Archive(path)) for path in paths}
+
+
+def _check_space(
+    project: Project, archives: dict[Path, Archive], sources: Sequence[Source]
+) -> None:
+    """Refuse zip files that say themselves that they do not fit."""
+    needed = {path: 0 for path in archives}
+    for source in sources:
+        if source.member:
+            needed[source.path] += archives[source.path].size_bytes(source.member)
+    if not needed:
+        return
+    project.images.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(project.images).free
+    for path, num_bytes in needed.items():
+        if num_bytes > free:
+            raise DatasetError(
+                f"{visible_text(str(path))}: unpacks to {show_bytes(num_bytes)}, and "
+                f"{show_bytes(free)} are free",
+                "free some space, or unzip elsewhere and add --link the folder",
+            )
+
+
+@contextmanager
+def _temporary_folder(project: Project) -> Iterator[Path]:
+    """Where copies wait for their names, on the disk that they stay on."""
+    project.images.mkdir(parents=True, exist_ok=True)
+    for left in project.images.glob(f"{_TEMPORARY}*"):
+        # ctime cannot be set: what has not changed for an hour belongs to nobody
+        if time.time() - left.lstat().st_ctime > _LEFTOVER_AFTER_S:
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=project.images) as name:
+        yield Path(name)
+
+
+@contextmanager
+def _open_regular(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading; pipes and devices are never waited for.
+
+    Raises _UnreadableError.
+    """
+    try:
+        if not path.is_file():
+            raise _UnreadableError("not a regular file" if path.exists() else "not there")
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+    except (OSError, ValueError) as error:
+        raise _UnreadableError(_why(error)) from error
+    with os.fdopen(descriptor, "rb") as file:
+        # what it was may have been swapped in between
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _UnreadableError("not a regular file")
+        yield file
+
+
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+def _iter_chunks(file: BinaryIO) -> Iterator[bytes]:
+    while True:
+        try:
+            chunk = file.read(_CHUNK_BYTES)
+        except OSError as error:
+            raise _UnreadableError(_why(error)) from error
+        if not chunk:
+            return
+        yield chunk
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _hash(chunks: Iterator[bytes]) -> str:
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _write_copy(copy: Path, chunks: Iterator[bytes]) -> str:
+    """Write the bytes into a new file. Returns their SHA-256. Raises OSError."""
+    digest = hashlib.sha256()
+    try:
+        with copy.open("xb") as file:
+            for chunk in chunks:
+                digest.update(chunk)
+                file.write(chunk)
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(copy.parent.parent)  # a write that fails does not say where
+        copy.unlink(missing_ok=True)
+        raise
+    return digest.hexdigest()
+
+
+def _look_at(path: Path, sha256: str, copy: Path | None) -> _Brought:
+    """Decode the file in full, once."""
+    try:
+        found, picture = decode_image(path)
+    except BrokenImageError as error:
+        reason = error.message.removeprefix(f"{visible_text(path.name)}: ")
+        return _Brought(sha256, copy, reason=reason)
+    return _Brought(sha256, copy, found.width, found.height, measure_picture(picture))
+
+
+def _discard(brought: _Brought) -> None:
+    if brought.file is not None:
+        brought.file.unlink()
+
+
+def _move(file: Path, target: Path) -> bool:
+    """Give the file its name unless another process has taken it. Whether it got it."""
+    try:
+        target.hardlink_to(file)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        file.replace(target)
+        return True
+    file.unlink()
+    return True
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    return path.parent.resolve().is_relative_to(folder)

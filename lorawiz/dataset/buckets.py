@@ -30,6 +30,7 @@ class BucketFit:
         return (self.resized[0] - self.bucket[0]) // 2, (self.resized[1] - self.bucket[1]) // 2
 
 
+@lru_cache(maxsize=4096)
 def fit_bucket(image: Size, table: DatasetTable) -> BucketFit:
     """The bucket of an image of size `image`."""
     if not table.enable_bucket:

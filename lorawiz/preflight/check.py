@@ -44,6 +44,10 @@ class Report:
             "ok": not self.errors,
             "findings": [finding.as_json() for finding in self.findings],
             "not_checked": list(self.not_checked),
+            "images": [
+                {"image_path": each.image_path, "code": each.code, "message": each.message}
+                for each in self.inspection.image_problems
+            ],
             "plan": self.plan.as_json(),
         }
 
