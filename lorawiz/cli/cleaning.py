@@ -12,10 +12,10 @@ from lorawiz.wording import show_count
 if TYPE_CHECKING:
     from lorawiz.dataset.cleaning import RuleTrace
     from lorawiz.dataset.records import ImageRecord
+    from lorawiz.dataset.settling import Settled
     from lorawiz.dataset.store import Applied
     from lorawiz.dataset.tag_report import TagReport
     from lorawiz.dataset.words import Conflict
-    from lorawiz.dataset.settling import Settled
 
 JSON = typer.Option(False, "--json", help="Print JSON.")
 _MOST_TAGS = 40
@@ -38,8 +38,8 @@ def clean(
     as_json: bool = JSON,
 ) -> None:
     """Replay the spec's cleaning rules over what was tagged and brought; edits by hand win."""
-    from lorawiz.dataset.store import change_dataset, read_dataset
     from lorawiz.dataset.settling import settle_dataset
+    from lorawiz.dataset.store import change_dataset, read_dataset
     from lorawiz.spec import load_spec
 
     project = this_project()

@@ -41,8 +41,14 @@ def _next_command(spec: Spec, records: Sequence[ImageRecord], state: str) -> str
         return "lorawiz tag"
     if not spec.base.checkpoint:
         return "lorawiz set base.checkpoint FILE.safetensors"
-    if state in ("running", "starting"):
-        return "lorawiz attach"
-    if state in ("stopped", "killed", "failed"):
-        return "lorawiz run --resume"
-    return "lorawiz check, then lorawiz run"
+    return _AFTER.get(state, "lorawiz check, then lorawiz run")
+
+
+_AFTER = {
+    "running": "lorawiz attach",
+    "starting": "lorawiz attach",
+    "stopped": "lorawiz run --resume",
+    "killed": "lorawiz run --resume",
+    "failed": "lorawiz run --resume",
+}
+"""The next command by the state of the newest run."""

@@ -134,5 +134,3 @@ def _draw(project: "Project", spec: "Spec", outcome: "Outcome", preview: str) ->
 
     path = draw_preview(project, spec, outcome.records, preview)
     typer.echo(f"  {visible_text(str(path))}", err=True)
-
-

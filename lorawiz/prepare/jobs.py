@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from lorawiz.annotate.protocols import Annotator
@@ -36,7 +37,7 @@ class Job:
     """Names what of an image is looked at: another crop is another view."""
     as_json: Callable[[ImageRecord, Any], dict[str, Any]]
     """The finding as evidence; may write what is not JSON to its own place first."""
-    is_there: Callable[[ImageRecord], bool] = lambda record: True
+    is_there: Callable[[ImageRecord, Mapping[str, Any]], bool] | None = None
     """Whether what a finding left beside the evidence is still there."""
 
 
@@ -96,17 +97,19 @@ def _as_evidence(job: Job, batch: Sequence[tuple[ImageRecord, Any]]) -> list[Evi
     ]
 
 
-def _looked_at(project: Project, job: Job) -> dict[str, tuple[str, str]]:
-    """(image, view) that was looked at, by image path."""
-    seen: dict[str, tuple[str, str]] = {}
+def _looked_at(project: Project, job: Job) -> dict[str, Evidence]:
+    """What there is of each image, by its path; findings only where they are asked for."""
+    seen: dict[str, Evidence] = {}
     target = evidence_path(project, job.model)
-    if target.exists():
-        seen.update((each.image_path, (each.image, each.view)) for each in iter_evidence(target))
-    seen.update(
-        (each.image_path, (each.image, each.view)) for each in iter_journals(project, job.model)
-    )
+    written = iter_evidence(target) if target.exists() else iter(())
+    for each in chain(written, iter_journals(project, job.model)):
+        finding = each.finding if job.is_there else {}
+        seen[each.image_path] = replace(each, finding=finding)
     return seen
 
 
-def _is_known(job: Job, record: ImageRecord, seen: Mapping[str, tuple[str, str]]) -> bool:
-    return seen.get(record.image_path) == (record.sha256, job.view(record)) and job.is_there(record)
+def _is_known(job: Job, record: ImageRecord, seen: Mapping[str, Evidence]) -> bool:
+    found = seen.get(record.image_path)
+    if found is None or not found.is_about(record) or found.view != job.view(record):
+        return False
+    return job.is_there is None or job.is_there(record, found.finding)

@@ -1,12 +1,12 @@
 """The four jobs of models over images: tags, captions, faces and masks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL import Image
 
-from lorawiz.annotate.protocols import Face, Segmenter
+from lorawiz.annotate.protocols import Face, FloatArray, Segmenter
 from lorawiz.annotate.registry import (
     CAPTIONERS,
     FACE_DETECTORS,
@@ -17,8 +17,9 @@ from lorawiz.annotate.registry import (
 from lorawiz.dataset.content import content_key, load_content
 from lorawiz.dataset.evidence import Model
 from lorawiz.dataset.images import load_image, parse_colour
-from lorawiz.dataset.masks import build_mask, mask_path, save_mask
+from lorawiz.dataset.masks import build_mask, load_mask, save_mask
 from lorawiz.dataset.records import ImageRecord, find_image
+from lorawiz.errors import DatasetError
 from lorawiz.paths import Project
 from lorawiz.prepare.feeding import LoadPicture
 from lorawiz.prepare.jobs import Job
@@ -59,7 +60,9 @@ def build_face_job(project: Project, spec: Spec) -> Job:
     detector = FACE_DETECTORS[spec.crop.detector](spec.crop)
     model = Model("faces", spec.crop.detector, detector.revision)
     return Job(
-        model, detector, 1, _whole_loader(project, spec, detector.min_side), _whole_view,
+        model, detector, 1, _whole_loader(project, spec, detector.min_side),
+        # the search goes on in smaller parts until something scores as high
+        lambda record: f"whole from {spec.crop.min_score}",
         lambda record, faces: {"faces": [_face_as_json(face) for face in faces]},
     )  # fmt: skip
 
@@ -75,9 +78,12 @@ def build_mask_job(project: Project, spec: Spec) -> Job:
         maker,
         1,
         lambda record: Scene(load(record), _crop_shares(record)),
-        lambda record: f"{_whole_view(record)} crop {record.crop} feather {spec.cutout.feather}",
-        lambda record, mask: {"mask": save_mask(project, record, mask)},
-        lambda record: mask_path(project, record).is_file(),
+        lambda record: f"crop {record.crop} feather {spec.cutout.feather}",
+        lambda record, mask: {
+            "mask": save_mask(project, record, mask),
+            "share": _masked_share(mask, record),
+        },
+        lambda record, finding: _has_mask(project, replace(record, mask=finding["mask"])),
     )
 
 
@@ -101,22 +107,18 @@ class MaskMaker:
         self._segmenter = segmenter
         self._table = table
 
-    def prepare(self, image: Scene) -> Scene:
-        return image
+    def prepare(self, image: Any) -> Scene:
+        scene: Scene = image
+        return scene
 
     def run(self, inputs: Sequence[Scene], keys: Sequence[str]) -> list[Image.Image]:
-        return [
-            build_mask(
-                lambda image, key=key: self._segment(image, key),
-                scene.image,
-                scene.crop,
-                self._table.feather,
-            )
-            for scene, key in zip(inputs, keys, strict=True)
-        ]
+        return [self._build(scene, key) for scene, key in zip(inputs, keys, strict=True)]
 
-    def _segment(self, image: Image.Image, key: str) -> Any:
-        return self._segmenter.run([self._segmenter.prepare(image)], [key])[0]
+    def _build(self, scene: Scene, key: str) -> Image.Image:
+        def segment(image: Image.Image) -> FloatArray:
+            return self._segmenter.run([self._segmenter.prepare(image)], [key])[0]
+
+        return build_mask(segment, scene.image, scene.crop, self._table.feather)
 
 
 def _content_loader(project: Project, spec: Spec, min_side: int | None) -> LoadPicture:
@@ -137,8 +139,21 @@ def _content_view(spec: Spec) -> Any:
     return lambda record: content_key(record, spec.dataset, spec.cutout)
 
 
-def _whole_view(record: ImageRecord) -> str:
-    return "whole"
+def _has_mask(project: Project, record: ImageRecord) -> bool:
+    try:
+        return load_mask(project, record) is not None
+    except DatasetError:
+        return False
+
+
+def _masked_share(mask: Image.Image, record: ImageRecord) -> float:
+    """How much of what is trained is subject, 0…1."""
+    shares = _crop_shares(record) or (0.0, 0.0, 1.0, 1.0)
+    sides = (mask.width, mask.height, mask.width, mask.height)
+    part = mask.crop(tuple(round(s * side) for s, side in zip(shares, sides, strict=True)))  # type: ignore[arg-type]
+    histogram = part.histogram()
+    covered = sum(value * count for value, count in enumerate(histogram)) / 255
+    return round(covered / max(sum(histogram), 1), _SCORE_DIGITS)
 
 
 def _crop_shares(record: ImageRecord) -> tuple[float, float, float, float] | None:

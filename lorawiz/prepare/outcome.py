@@ -9,7 +9,7 @@ from lorawiz.dataset.evidence import Evidence, evidence_path, faces_of, iter_evi
 from lorawiz.dataset.records import Dataset, ImageRecord
 from lorawiz.dataset.settling import settle_words
 from lorawiz.dataset.store import change_dataset, read_dataset
-from lorawiz.errors import DatasetError
+from lorawiz.errors import DatasetError, visible_text
 from lorawiz.paths import Project
 from lorawiz.prepare.jobs import Job, JobReport, OnProgress, run_job
 from lorawiz.prepare.kinds import (
@@ -21,6 +21,9 @@ from lorawiz.prepare.kinds import (
 from lorawiz.prepare.shards import Shard, this_shard
 from lorawiz.spec import Spec
 from lorawiz.wording import show_count, show_duration
+
+_PLAUSIBLE_SHARES = (0.03, 0.97)
+"""Of the picture: a mask that covers less or more has hardly found the subject."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,11 @@ def run_cutout(project: Project, spec: Spec, redo: bool, on_progress: OnProgress
         remarks.append(
             "training keeps the background: lorawiz set cutout.background blur (or white, #rrggbb)"
         )
+    remarks += [
+        f"{visible_text(path)}: the mask covers {each.finding['share']:.0%}: look at it (--preview)"
+        for path, each in found.items()
+        if not _PLAUSIBLE_SHARES[0] < each.finding["share"] < _PLAUSIBLE_SHARES[1]
+    ]
     return _outcome(
         "masked", job, report, applied.num_changed, remarks, read_dataset(project).records
     )

@@ -35,7 +35,7 @@ class CutoutTable(Table):
     segmenter: Literal["selfie"] = "selfie"
     """What finds the subject. selfie finds people, comes with lorawiz and works offline."""
     feather: Annotated[float, Field(ge=0.0, le=0.1)] = 0.005
-    """How soft the mask's edge is, as a share of the image's shorter side."""
+    """How soft the mask's edge is, as a share of the shorter side of what is kept."""
     background: Annotated[str, Field(pattern=r"^(keep|blur|white|black|#[0-9a-fA-F]{6})$")] = "keep"
     """What stands behind a masked subject: keep (as it was), blur, white, black or #rrggbb."""
     blur: Annotated[float, Field(gt=0.0, le=0.5)] = 0.03

@@ -17,12 +17,13 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from lorawiz.dataset.batches import Item
-from lorawiz.dataset.images import load_image
+from lorawiz.dataset.content import content_key, load_content
 from lorawiz.dataset.records import find_image
 from lorawiz.errors import DatasetError, visible_text
 from lorawiz.paths import Project, file_sha256, write_atomically
+from lorawiz.spec import Spec
 
-_FORMAT = 1
+_FORMAT = 2
 """Raised when the meaning of an entry changes."""
 
 
@@ -49,13 +50,13 @@ class TensorCache:
         return self._folder / name[:2] / f"{name}.safetensors"
 
 
-def latents_key(item: Item, vae_sha256: str) -> tuple[object, ...]:
+def latents_key(item: Item, spec: Spec, vae_sha256: str) -> tuple[object, ...]:
     """What an image's moments depend on."""
-    record, fit = item.record, item.fit
-    return (record.sha256, record.crop, fit.bucket, fit.resized, item.flipped, vae_sha256)
+    content = content_key(item.record, spec.dataset, spec.cutout)
+    return (content, item.fit.bucket, item.fit.resized, item.flipped, vae_sha256)
 
 
-def load_pixels(project: Project, item: Item) -> Tensor:
+def load_pixels(project: Project, item: Item, spec: Spec) -> Tensor:
     """pixels_CYX in -1…1 of an image, upright, scaled and cut to its bucket.
 
     Raises DatasetError when the file is no longer the one that was added.
@@ -67,7 +68,7 @@ def load_pixels(project: Project, item: Item) -> Tensor:
             "put the old file back, or add the new one under another name: lorawiz add",
         )
     fit = item.fit
-    image = load_image(path, item.record.crop, min_side=min(fit.resized))
+    image = load_content(project, item.record, spec.dataset, spec.cutout, min(fit.resized))
     image = image.resize(fit.resized, resample=3, reducing_gap=3.0)  # 3: bicubic, antialiased
     left, top = fit.crop_left_top
     image = image.crop((left, top, left + fit.bucket[0], top + fit.bucket[1]))

@@ -11,8 +11,12 @@ from lorawiz.dataset.records import ImageRecord, load_dataset
 from lorawiz.errors import DatasetError
 from lorawiz.paths import Project
 from lorawiz.spec import load_spec
+from lorawiz.spec.document import build_spec
 from lorawiz.train.caches import TensorCache, latents_key, load_pixels
+from lorawiz.spec.annotating import CutoutTable
 from tests.support.projects import make_project
+
+SPEC = build_spec({})
 
 
 def first_item(project: Project) -> Item:
@@ -44,31 +48,37 @@ def test_another_content_crop_bucket_flip_or_vae_is_another_entry(tmp_path: Path
     item = first_item(make_project(tmp_path, num_images=1))
 
     def of(record: ImageRecord) -> tuple[object, ...]:
-        return latents_key(replace(item, record=record), "vae")
+        return latents_key(replace(item, record=record), SPEC, "vae")
 
+    masked = replace(item.record, mask="a" * 64)
+    on_white = SPEC.model_copy(update={"cutout": CutoutTable(background="white")})
     keys = {
-        latents_key(item, "vae"),
-        latents_key(item, "other vae"),
-        latents_key(replace(item, flipped=True), "vae"),
-        latents_key(replace(item, fit=replace(item.fit, bucket=(128, 64))), "vae"),
+        latents_key(item, SPEC, "vae"),
+        latents_key(item, SPEC, "other vae"),
+        latents_key(replace(item, flipped=True), SPEC, "vae"),
+        latents_key(replace(item, fit=replace(item.fit, bucket=(128, 64))), SPEC, "vae"),
         of(replace(item.record, sha256="1" * 64)),
         of(replace(item.record, crop=(0, 0, 9, 9))),
+        latents_key(replace(item, record=masked), on_white, "vae"),
+        latents_key(replace(item, record=replace(masked, mask="b" * 64)), on_white, "vae"),
     }
-    assert len(keys) == 6
+    assert len(keys) == 8
+    # a mask whose background is kept changes no pixel
+    assert of(masked) == of(item.record)
     # what does not change the pixels does not change the entry
     assert of(replace(item.record, caption="x", image_path="images/y.jpg")) == latents_key(
-        item, "vae"
+        item, SPEC, "vae"
     )
 
 
 def test_pixels_are_those_of_the_bucket(tmp_path: Path) -> None:
     item = first_item(make_project(tmp_path, num_images=1, size=(200, 120)))
     project = Project(tmp_path)
-    pixels = load_pixels(project, item)
+    pixels = load_pixels(project, item, SPEC)
     assert pixels.shape == (3, *item.fit.bucket[::-1])
     assert pixels.dtype == torch.float32
     assert -1 <= pixels.min() < pixels.max() <= 1
-    flipped = load_pixels(project, replace(item, flipped=True))
+    flipped = load_pixels(project, replace(item, flipped=True), SPEC)
     assert torch.equal(flipped.flip(-1), pixels)
     # the gradient of the photo runs to the right
     assert pixels[..., -8:].mean() > pixels[..., :8].mean()
@@ -79,4 +89,4 @@ def test_a_file_that_changed_is_refused(tmp_path: Path) -> None:
     item = first_item(project)
     (project.root / item.record.image_path).write_bytes(b"other")
     with pytest.raises(DatasetError, match="not the file that was added"):
-        load_pixels(project, item)
+        load_pixels(project, item, SPEC)

@@ -1,5 +1,13 @@
 """The rules, a file a subject; importing this package fills the table."""
 
-from lorawiz.preflight.rules import images, machine, models, schedule, settings, words
+from lorawiz.preflight.rules import (
+    annotations,
+    images,
+    machine,
+    models,
+    schedule,
+    settings,
+    words,
+)
 
-__all__ = ["images", "machine", "models", "schedule", "settings", "words"]
+__all__ = ["annotations", "images", "machine", "models", "schedule", "settings", "words"]
