@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from lorawiz.cli import checking, cleaning, demo, preparing, project, runs, settings
+from lorawiz.cli import checking, cleaning, demo, preparing, project, prompting, runs, settings
 from lorawiz.errors import LorawizError
 
 # typer brings a click of its own and exports only the leaves of its error tree
@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo, project, preparing, cleaning, settings, checking, runs):
+for module in (demo, project, preparing, cleaning, prompting, settings, checking, runs):
     module.register(app)
 
 
@@ -67,6 +67,11 @@ def _run() -> int:  # noqa: PLR0911 - one line a kind of error
     except _UsageError as error:
         error.show()  # type: ignore[attr-defined]
         return 2
+    except SystemExit as stopped:
+        # typer ends a broken pipe itself
+        if not isinstance(stopped.__context__, BrokenPipeError):
+            raise
+        return 0
     except BrokenPipeError:
         # the reader of a pipe has gone (`lorawiz logs | head`): that is no failure
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lorawiz.dataset.buckets import BucketFit, Size, fit_bucket
+from lorawiz.dataset.prompts import DrawnPrompt, RunStep, draw_prompt
 from lorawiz.dataset.records import ImageRecord
 from lorawiz.dataset.seeds import derive_seed
 from lorawiz.spec.tables import Spec
@@ -22,6 +23,12 @@ class Item:
     """Counted from 1."""
     flipped: bool
     fit: BucketFit
+    at: RunStep
+    """The optimizer step that it is seen at."""
+
+    def draw_prompt(self, spec: Spec) -> DrawnPrompt:
+        """What the text encoder reads with this view."""
+        return draw_prompt(self.record, spec, self.epoch, self.repeat, self.at)
 
 
 Batch = tuple[Item, ...]
@@ -61,45 +68,73 @@ def count_steps(spec: Spec, records: Sequence[ImageRecord]) -> StepCount:
     steps = math.ceil(per_epoch / spec.train.gradient_accumulation_steps)
     if steps == 0:
         return StepCount(len(records), 0, 0, 0, 0)
-    if spec.train.max_train_epochs is not None:
-        total = steps * spec.train.max_train_epochs
-    else:
-        total = spec.train.max_train_steps
+    total = _total_steps(spec, steps)
     return StepCount(len(records), per_epoch, steps, math.ceil(total / steps), total)
 
 
 def iter_steps(spec: Spec, records: Sequence[ImageRecord]) -> Iterator[StepPlan]:
     """Every optimizer step of the run, in order."""
-    count = count_steps(spec, records)
+    for epoch in range(1, count_steps(spec, records).num_epochs + 1):
+        yield from iter_epoch(spec, records, epoch)
+
+
+def iter_epoch(spec: Spec, records: Sequence[ImageRecord], epoch: int) -> Iterator[StepPlan]:
+    """The optimizer steps of one epoch, in order; none behind the end of the run."""
+    batches = epoch_batches(spec, records, epoch)
     size = spec.train.gradient_accumulation_steps
-    step = 0
-    for epoch in range(1, count.num_epochs + 1):
-        batches = epoch_batches(spec, records, epoch)
-        for start in range(0, len(batches), size):
-            step += 1
-            if step > count.total_steps:
-                return
-            group = tuple(batches[start : start + size])
-            yield StepPlan(step, epoch, start + size >= len(batches), group)
+    for start in range(0, len(batches), size):
+        group = tuple(batches[start : start + size])
+        at = group[0][0].at
+        if at.step > at.total_steps:
+            return
+        yield StepPlan(at.step, epoch, start + size >= len(batches), group)
 
 
 def epoch_batches(spec: Spec, records: Sequence[ImageRecord], epoch: int) -> list[Batch]:
-    """The batches of one epoch: shuffled inside each bucket, then among each other."""
+    """The batches of one epoch: shuffled inside each bucket, then among each other.
+
+    Those that would lie behind the end of the run are there as well.
+    """
     order = random.Random(derive_seed(spec.train.seed, "order", epoch))
-    buckets: dict[Size, list[Item]] = {}
+    groups: list[list[_View]] = []
+    for _, views in sorted(_views_by_bucket(spec, records).items()):
+        order.shuffle(views)
+        size = spec.dataset.batch_size
+        groups += [views[i : i + size] for i in range(0, len(views), size)]
+    order.shuffle(groups)
+    per_step = spec.train.gradient_accumulation_steps
+    num_steps = math.ceil(len(groups) / per_step)
+    total = _total_steps(spec, num_steps)
+    batches: list[Batch] = []
+    for index, group in enumerate(groups):
+        at = RunStep((epoch - 1) * num_steps + index // per_step + 1, total)
+        batches.append(tuple(_build_item(spec, view, epoch, at) for view in group))
+    return batches
+
+
+_View = tuple[ImageRecord, int, BucketFit]
+"""(record, repeat, fit)."""
+
+
+def _views_by_bucket(spec: Spec, records: Sequence[ImageRecord]) -> dict[Size, list[_View]]:
+    buckets: dict[Size, list[_View]] = {}
     for record in records:
         fit = fit_bucket(record.content_size, spec.dataset)
-        for repeat in range(spec.dataset.num_repeats):
-            flipped = spec.dataset.flip_aug and _flips(spec.train.seed, record, epoch, repeat)
-            item = Item(record, repeat, epoch, flipped, fit)
-            buckets.setdefault(fit.bucket, []).append(item)
-    batches: list[Batch] = []
-    for _, items in sorted(buckets.items()):
-        order.shuffle(items)
-        size = spec.dataset.batch_size
-        batches += [tuple(items[i : i + size]) for i in range(0, len(items), size)]
-    order.shuffle(batches)
-    return batches
+        views = [(record, repeat, fit) for repeat in range(spec.dataset.num_repeats)]
+        buckets.setdefault(fit.bucket, []).extend(views)
+    return buckets
+
+
+def _build_item(spec: Spec, view: _View, epoch: int, at: RunStep) -> Item:
+    record, repeat, fit = view
+    flipped = spec.dataset.flip_aug and _flips(spec.train.seed, record, epoch, repeat)
+    return Item(record, repeat, epoch, flipped, fit, at)
+
+
+def _total_steps(spec: Spec, steps_per_epoch: int) -> int:
+    if spec.train.max_train_epochs is not None:
+        return steps_per_epoch * spec.train.max_train_epochs
+    return spec.train.max_train_steps
 
 
 def _flips(seed: int, record: ImageRecord, epoch: int, repeat: int) -> bool:

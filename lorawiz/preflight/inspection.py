@@ -6,8 +6,12 @@ from functools import cached_property
 from pathlib import Path
 
 from lorawiz.dataset.batches import StepCount, count_steps
-from lorawiz.dataset.prompts import prompt_text, split_prompt
-from lorawiz.dataset.records import Dataset, ImageRecord, load_dataset
+from lorawiz.dataset.evidence import FaceBox, load_faces
+from lorawiz.dataset.facts import PictureFacts, compute_missing_facts
+from lorawiz.dataset.problems import ImageProblem, find_image_problems
+from lorawiz.dataset.prompts import longest_prompt, prompt_lines, split_prompt
+from lorawiz.dataset.records import Dataset, ImageRecord
+from lorawiz.dataset.store import read_dataset
 from lorawiz.errors import LorawizError, ModelError
 from lorawiz.families import FAMILIES
 from lorawiz.families.card import FamilySize
@@ -15,9 +19,9 @@ from lorawiz.families.checkpoints import (
     Checkpoint,
     find_checkpoint,
     inspect_checkpoint,
-    is_hub_id,
 )
-from lorawiz.families.clip import count_tokens
+from lorawiz.families.clip.counting import count_prompt_tokens
+from lorawiz.hub import is_hub_id
 from lorawiz.paths import Project
 from lorawiz.preflight.machine import MachineFacts
 from lorawiz.spec import Spec
@@ -35,7 +39,7 @@ class Inspection:
 
     @cached_property
     def dataset(self) -> Dataset:
-        return load_dataset(self.project.dataset)
+        return read_dataset(self.project)
 
     @cached_property
     def records(self) -> Sequence[ImageRecord]:
@@ -43,18 +47,47 @@ class Inspection:
         return self.dataset.trained
 
     @cached_property
+    def facts(self) -> dict[str, PictureFacts]:
+        """Figures of the images' pixels by image path; what is not known yet is measured."""
+        return compute_missing_facts(self.project, self.records)
+
+    @cached_property
+    def faces(self) -> dict[str, list[FaceBox]] | None:
+        """Faces by image path; None when nobody has looked for any."""
+        return load_faces(self.project, self.spec.crop.detector)
+
+    @cached_property
+    def image_problems(self) -> Sequence[ImageProblem]:
+        """What is wrong with single images."""
+        return find_image_problems(self.records, self.facts, self.faces, self.spec.crop.min_score)
+
+    @cached_property
     def count(self) -> StepCount:
         return count_steps(self.spec, self.records)
 
     @cached_property
-    def prompts(self) -> dict[str, str]:
-        """Prompt text before shuffling, by image path."""
-        return {r.image_path: prompt_text(r, self.spec).split("\n")[0] for r in self.records}
+    def prompts(self) -> dict[str, Sequence[str]]:
+        """By image path what a prompt can be drawn from, before shuffling: a text each line.
+
+        Of each wildcard the choice is taken that lacks the trigger, where there is one.
+        """
+        return {r.image_path: self._prompts_of(r) for r in self.records}
+
+    @cached_property
+    def trigger_parts(self) -> dict[str, Sequence[int | None]]:
+        """By image path the part that holds the trigger, for each of `prompts`."""
+        return {
+            path: [self.find_part_of_trigger(text) for text in texts]
+            for path, texts in self.prompts.items()
+        }
 
     @cached_property
     def num_tokens(self) -> dict[str, int]:
-        """CLIP tokens of each image's prompt."""
-        return {path: count_tokens(prompt) for path, prompt in self.prompts.items()}
+        """CLIP tokens of each image's longest prompt: nothing is left out of it."""
+        return {
+            r.image_path: count_prompt_tokens(longest_prompt(r, self.spec, count_prompt_tokens))
+            for r in self.records
+        }
 
     @cached_property
     def base(self) -> Checkpoint | ModelError | None:
@@ -85,17 +118,27 @@ class Inspection:
 
     def find_part_of_trigger(self, prompt: str) -> int | None:
         """Index of the comma part that holds the trigger, or None."""
-        trigger = self.spec.project.trigger.lower()
         parts = split_prompt(prompt, self.spec.prompt)
-        everything = [*parts.kept, *parts.shuffled, *parts.kept_end]
-        for index, part in enumerate(everything):
-            if (
-                trigger in part.lower().split()
-                or trigger == part.lower()
-                or (" " in trigger and trigger in part.lower())
-            ):
+        for index, part in enumerate([*parts.kept, *parts.shuffled, *parts.kept_end]):
+            if self._has_trigger(part):
                 return index
         return None
+
+    def _prompts_of(self, record: ImageRecord) -> Sequence[str]:
+        return prompt_lines(record, self.spec, self._choose_without_trigger)
+
+    def _choose_without_trigger(self, choices: Sequence[str]) -> str:
+        return next((text for text in choices if not self._has_trigger(text)), choices[0])
+
+    def _has_trigger(self, text: str) -> bool:
+        """Whether the trigger is a word of `text`, or one of the tags that are joined in it."""
+        table = self.spec.prompt
+        trigger, lowered = self.spec.project.trigger.lower(), text.lower()
+        if trigger not in lowered:
+            return False
+        for mark in filter(None, (table.secondary_separator, table.caption_separator)):
+            lowered = lowered.replace(mark.lower(), " ")
+        return " " in trigger or trigger in lowered.split()
 
     def where(self, key: str) -> str:
         """`lorawiz.toml:LINE` of a key, or the file alone when it stands nowhere in it."""

@@ -322,6 +322,7 @@ _BOUNDS = {
     "less_than_equal": "{le} or less",
     "multiple_of": "a multiple of {multiple_of}",
     "literal_error": "{expected}",
+    "string_too_short": "text that is not empty",
     "string_pattern_mismatch": "text like {pattern}",
 }
 

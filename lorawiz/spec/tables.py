@@ -87,7 +87,7 @@ class DatasetTable(Table):
 class PromptTable(Table):
     """How an image's caption and tags become the prompt of a step."""
 
-    caption_separator: str = ","
+    caption_separator: Annotated[str, Field(min_length=1)] = ","
     """What stands between caption and tags, and between tags."""
     caption_prefix: str = ""
     """Put before every caption, with one space."""

@@ -55,7 +55,6 @@ class Job:
             vae_name=Path(spec.base.vae).name,
             vae_sha256=self.vae_sha256 if spec.base.vae else "",
         )
-        separator = spec.prompt.caption_separator
         run = RunFacts(
             run_id=self.run.run_id,
             started_at=self.started_at,
@@ -66,10 +65,16 @@ class Job:
             epoch=epoch,
             step=step,
             total_steps=self.count.total_steps,
-            tags=[prompt_text(record, spec).split(separator) for record in self.records],
+            tags=[_list_parts(record, spec) for record in self.records],
             bucket_counts=count_buckets((r.content_size for r in self.records), spec.dataset),
         )
         return build_metadata(spec, self.card, base, run)
+
+
+def _list_parts(record: ImageRecord, spec: Spec) -> list[str]:
+    separator = spec.prompt.caption_separator
+    lines = prompt_text(record, spec).split("\n")
+    return [part for line in lines for part in (line.split(separator) if separator else [line])]
 
 
 def load_job(run: RunFolder) -> Job:

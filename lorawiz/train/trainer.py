@@ -76,7 +76,7 @@ class Trainer:
 
     def load_moments(self, item: Item) -> Tensor:
         """moments_MHW of an image, from the cache."""
-        moments = self._latents.find(*latents_key(item, self.job.vae_sha256))
+        moments = self._latents.find(*latents_key(item, self.job.spec, self.job.vae_sha256))
         if moments is None:
             raise RunError(
                 "the latent cache was emptied while training", "lorawiz run --resume makes it anew"
@@ -85,7 +85,7 @@ class Trainer:
 
     def encode_batch(self, batch: tuple[Item, ...]) -> Tensor:
         """text_BTD of a batch's effective prompts, on the device."""
-        prompts = [effective_prompt(i.record, self.job.spec, i.epoch, i.repeat) for i in batch]
+        prompts = [item.draw_prompt(self.job.spec).text for item in batch]
         if self.models.text_encoder is not None:
             with torch.set_grad_enabled(self.job.spec.trains_text_encoder):
                 return self._encode(self.models.text_encoder, prompts)
@@ -145,14 +145,14 @@ class Trainer:
         for done, item in enumerate(missing):
             self.stop.check()
             self._phase("caching latents", done, len(missing))
-            pixels_BCYX = load_pixels(self.job.project, item)[None].to(self.device)
+            pixels_BCYX = load_pixels(self.job.project, item, self.job.spec)[None].to(self.device)
             moments_MHW = self.adapter.encode_pixels(vae, pixels_BCYX)[0].cpu()
             if not torch.isfinite(moments_MHW).all():
                 raise RunError(
                     f"{item.record.image_path}: the VAE makes NaN of it",
                     "use another VAE: lorawiz set base.vae NAME",
                 )
-            self._latents.put(moments_MHW, *latents_key(item, self.job.vae_sha256))
+            self._latents.put(moments_MHW, *latents_key(item, self.job.spec, self.job.vae_sha256))
         del vae
         self._release()
 
@@ -171,15 +171,15 @@ class Trainer:
                 return
 
     def _is_missing(self, item: Item) -> bool:
-        return self._latents.find(*latents_key(item, self.job.vae_sha256)) is None
+        return self._latents.find(*latents_key(item, self.job.spec, self.job.vae_sha256)) is None
 
     @torch.no_grad()
     def _prepare_text(self) -> nn.Module | None:
         """Cache the text encoder's outputs where they cannot change; else return it."""
         spec = self.job.spec
-        prompts = sorted({effective_prompt(r, spec, 1) for r in self.job.records})
         can_cache = not spec.trains_text_encoder and not varies(spec.prompt)
-        missing = [p for p in prompts if self._texts.find(*self._text_key(p)) is None]
+        prompts = {effective_prompt(r, spec, 1) for r in self.job.records} if can_cache else ()
+        missing = [p for p in sorted(prompts) if self._texts.find(*self._text_key(p)) is None]
         if can_cache and not missing and not spec.sample.prompts:
             return None
         self._phase("loading the text encoder", 0, 1)

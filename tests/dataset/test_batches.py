@@ -1,11 +1,12 @@
 """Which images a step sees: complete, shuffled, and a function of seed and epoch alone."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from lorawiz.dataset.batches import count_steps, epoch_batches, iter_steps
+from lorawiz.dataset.batches import count_steps, epoch_batches, iter_epoch, iter_steps
 from lorawiz.dataset.records import ImageRecord
 from lorawiz.dataset.seeds import derive_seed
 from lorawiz.spec.document import build_spec
@@ -75,6 +76,36 @@ def test_the_arithmetic_is_what_is_run(
     assert steps[-1].epoch == epochs
     ends = [plan.step for plan in steps if plan.ends_epoch]
     assert ends == [per_epoch * (e + 1) for e in range(total // per_epoch)]
+
+
+def test_an_item_knows_the_step_that_it_is_seen_at() -> None:
+    spec = spec_of(
+        dataset={"batch_size": 2, "num_repeats": 2},
+        train={"max_train_steps": 8, "gradient_accumulation_steps": 3},
+    )
+    plans = list(iter_steps(spec, RECORDS))
+    seen = [item.at for plan in plans for batch in plan.batches for item in batch]
+    assert {(at.step, at.total_steps) for at in seen} == {(step, 8) for step in range(1, 9)}
+    for plan in plans:
+        assert {item.at.step for batch in plan.batches for item in batch} == {plan.step}
+    assert [plan.step for plan in iter_epoch(spec, RECORDS, 3)] == [7, 8]
+    assert list(iter_epoch(spec, RECORDS, 4)) == []
+
+
+def test_an_item_draws_the_prompt_of_its_own_step() -> None:
+    record = replace(RECORDS[0], tags=("a", "b", "c", "d"))
+    spec = spec_of(prompt={"token_warmup_step": 0.5}, train={"max_train_epochs": 8})
+    prompts = [plan.batches[0][0].draw_prompt(spec).text for plan in iter_steps(spec, [record])]
+    assert prompts[:4] == ["a", "a", "a, b", "a, b, c"]
+    assert set(prompts[4:]) == {"a, b, c, d"}
+
+
+def test_the_order_of_a_known_epoch_stays_what_it_is() -> None:
+    # stored: a change here changes every repeated run
+    spec = spec_of(dataset={"batch_size": 2})
+    batches = epoch_batches(spec, RECORDS, 2)
+    names = [[item.record.image_path[7:9] for item in batch] for batch in batches]
+    assert names == [["02", "01"], ["06", "07"], ["04"], ["05"], ["03", "00"]]
 
 
 def test_no_images_are_no_steps() -> None:

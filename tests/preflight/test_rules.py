@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
+from lorawiz.dataset.adding import Source, add_images
+from lorawiz.dataset.evidence import Evidence, Journal, Model, merge_journals
 from lorawiz.dataset.records import load_dataset, save_dataset
 from lorawiz.families.checkpoints import Checkpoint
 from lorawiz.paths import Project
@@ -70,6 +73,35 @@ def change_image(project: Project) -> None:
     save_photo(sorted(project.images.iterdir())[0], seed=99)
 
 
+def add_copy(name: str, scale: float = 1, blur: float = 0, light: float = 1) -> Change:
+    """Add the first photo once more, changed; a scale of -1 mirrors it."""
+
+    def change(project: Project) -> None:
+        with Image.open(project.images / "IMG_0000.jpg") as photo:
+            size = (round(photo.width * abs(scale)), round(photo.height * abs(scale)))
+            changed = photo.resize(size).filter(ImageFilter.GaussianBlur(blur))
+        changed = ImageOps.mirror(changed) if scale < 0 else changed
+        ImageEnhance.Brightness(changed).enhance(light).save(project.images / name)
+        add_images(project, [Source(project.images / name)])
+
+    return change
+
+
+def find_faces(count: int, side: float = 0.4) -> Change:
+    """Evidence of a detector that found so many faces in the first photo."""
+
+    def change(project: Project) -> None:
+        record = load_dataset(project.dataset).records[0]
+        model = Model("faces", "blazeface", "0" * 64)
+        faces = [{"box": [0.3, 0.3, 0.3 + side, 0.3 + side], "score": 0.9}] * count
+        journal = Journal(project, model)
+        journal.append([Evidence(record.image_path, record.sha256, "", {"faces": faces})])
+        journal.close()
+        merge_journals(project, model)
+
+    return change
+
+
 def full_size_base(project: Project) -> None:
     path = project.models / "full.safetensors"
     write_safetensors(path, {UNET: [320, 4, 3, 3], CONTEXT: [320, 768], TEXT: [768]})
@@ -90,6 +122,11 @@ def sdxl_base(project: Project) -> None:
     mark = {"conditioner.embedders.1.model.ln_final.weight": [4]}
     write_safetensors(project.models / "xl.safetensors", {UNET: [320, 4, 3, 3], **mark})
     set_value(project.spec, "base.checkpoint", "xl.safetensors")
+
+
+def clean_rule(project: Project) -> None:
+    rule = '\n[[clean]]\nrule = "remove"\ntags = ["smile"]\n'
+    project.spec.write_text(project.spec.read_text() + rule)
 
 
 SHUFFLED = {"prompt.shuffle_caption": "true", "prompt.keep_tokens": "2"}
@@ -118,10 +155,27 @@ FAILING: dict[str, Sequence[Case]] = {
     "trigger-absent": [
         Case(change=relabel(tags=("smile",)), said="'lyq' is missing in IMG_0000.jpg"),
         Case(change=relabel(tags=("lyqx",)), said="missing"),
+        Case(
+            {"prompt.enable_wildcard": "true"},
+            change=relabel(caption="a {lyq|woman}", tags=()),
+            said="'lyq' is missing in IMG_0000.jpg",
+        ),
+        Case(
+            {"prompt.enable_wildcard": "true", "prompt.caption_prefix": "lyq,"},
+            change=relabel(caption="a woman\nsmiling", tags=()),
+            said="'lyq' is missing in IMG_0000.jpg",
+        ),
     ],
     "trigger-not-kept": [
         Case({**SHUFFLED, "prompt.keep_tokens": "1"}, said="shuffled part of IMG_0000.jpg"),
         Case(SHUFFLED, change=relabel(caption="a woman, smiling"), said="shuffled part of IMG_0000.jpg"),
+        Case({"prompt.token_warmup_step": "0.3"}, said="shuffled part of IMG_0000.jpg"),
+        Case({"prompt.caption_tag_dropout_rate": "0.1"}, said="shuffled part of IMG_0000.jpg"),
+        Case(
+            {**SHUFFLED, "prompt.keep_tokens_separator": "|||"},
+            change=relabel(caption="a woman|||smiling"),
+            said="shuffled part of IMG_0000.jpg",
+        ),
     ],
     "trigger-not-first": [Case(change=relabel(tags=("smile", "lyq")), said="neither first")],
     "trigger-many-tokens": [
@@ -129,8 +183,46 @@ FAILING: dict[str, Sequence[Case]] = {
     ],
     "caption-comma": [Case(SHUFFLED, change=relabel(caption="a woman, smiling"), said="',' inside the caption")],
     "captions-missing": [Case(change=relabel(caption="", tags=()), said="trained as 'lyq woman'")],
-    "prompt-too-long": [Case(change=relabel(caption=LONG), said="prompts over 75 tokens")],
+    "prompt-too-long": [
+        Case(change=relabel(caption=LONG), said="prompts over 75 tokens"),
+        Case(
+            {"prompt.enable_wildcard": "true", "prompt.caption_tag_dropout_rate": "0.9"},
+            change=relabel(caption=f"a woman\nlyq, {{hat|{LONG}}}"),
+            said="prompts over 75 tokens",
+        ),
+    ],
     "keep-tokens-idle": [Case({"prompt.keep_tokens": "2"}, said="no effect without shuffle_caption")],
+    "keep-mark-literal": [
+        Case(
+            {"prompt.keep_tokens_separator": "|||"},
+            change=relabel(caption="lyq|||a woman"),
+            said="||| is trained as it stands in IMG_0000.jpg",
+        ),
+    ],
+    "wildcards-literal": [
+        Case(change=relabel(caption="a {red|blue} coat"), said="as they stand in IMG_0000.jpg"),
+        Case(change=relabel(tags=("lyq", "{hat|cap}")), said="as they stand in IMG_0000.jpg"),
+        Case({"prompt.caption_prefix": "a {photo|picture} of"}, said="as they stand in IMG_0000.jpg"),
+    ],
+    "caption-lines-unused": [
+        Case(change=relabel(caption="lyq\nsmiling"), said="caption and no tag is trained of IMG_0000.jpg"),
+        Case(change=relabel(caption="lyq\nsmiling", tags=()), said="of the caption is trained of IMG_0000.jpg"),
+        Case(change=relabel(caption="", tags=("lyq\nsmile",)), said="of the caption is trained of IMG_0000.jpg"),
+    ],
+    "wildcards-idle": [Case({"prompt.enable_wildcard": "true"}, said="no prompt has a {wildcard|choice}")],
+    "token-warmup-too-long": [
+        Case({"prompt.token_warmup_step": "400"}, said="token_warmup_step = 400, but there are 400 steps"),
+    ],
+    "token-warmup-idle": [
+        Case({"prompt.token_warmup_step": "10", "prompt.keep_tokens": "3"}, said="no prompt has more than 1 tags"),
+        Case({"prompt.token_warmup_step": "10", "prompt.token_warmup_min": "4"}, said="no prompt has more than 4 tags"),
+        Case({"prompt.token_warmup_step": "0.001"}, said="that share of 400 steps is less than one"),
+        Case({"prompt.token_warmup_min": "2"}, said="no effect without token_warmup_step"),
+    ],
+    "secondary-separator-idle": [
+        Case({"prompt.secondary_separator": ";;;"}, said="it is in no caption and no tag"),
+        Case({"prompt.secondary_separator": ",,"}, said="tags are taken apart first"),
+    ],
     "images-none": [
         Case(project={"num_images": 0}, said="no images"),
         Case(project={"num_images": 1}, change=relabel(keep=False), said="1 are rejected or broken"),
@@ -141,6 +233,23 @@ FAILING: dict[str, Sequence[Case]] = {
         Case(change=change_image, said="not the files that were added: IMG_0000.jpg"),
         Case(change=relabel(image_path="../outside.jpg"), said="outside the project"),
     ],
+    "images-same-name": [Case(change=add_copy("IMG_0000.PNG"), said="IMG_0000.PNG and IMG_0000.jpg")],
+    "images-duplicate": [
+        Case(change=add_copy("saved-again.png"), said="1 image in the dataset twice: saved-again.png"),
+    ],
+    "images-near-duplicate": [
+        Case(change=add_copy("again.jpg"), said="again.jpg (near-duplicate: "),
+    ],
+    "images-blurred": [
+        Case(change=add_copy("soft.jpg", blur=6), said="1 image not sharp: soft.jpg (blurred: sharpness"),
+    ],
+    "images-exposure": [
+        Case(change=add_copy("night.jpg", light=0.1), said="night.jpg (dark: brightness"),
+        Case(change=add_copy("sun.jpg", light=9), said="sun.jpg ("),
+    ],
+    "faces-none": [Case(change=find_faces(0), said="1 image without a face: IMG_0000.jpg")],
+    "faces-several": [Case(change=find_faces(2), said="1 image with several faces: IMG_0000.jpg (2 faces)")],
+    "faces-small": [Case(change=find_faces(1, side=0.1), said="IMG_0000.jpg (small face: 10 %")],
     "images-small": [
         Case({"dataset.resolution": "128"}, project={"size": (100, 70)}, said="smaller than their bucket"),
         Case(project={"size": (50, 60)}, said="smaller than their bucket"),
@@ -152,6 +261,11 @@ FAILING: dict[str, Sequence[Case]] = {
             said="1 of 2 buckets",
         ),
     ],
+    "masks-missing": [
+        Case({"cutout.background": "white"}, change=relabel(mask="a" * 64), said="no mask, or another one, for IMG_0000.jpg"),
+    ],
+    "cutout-idle": [Case({"cutout.background": "white"}, said="'white', but no mask for IMG_0000.jpg")],
+    "clean-due": [Case(change=clean_rule, said="what [tag] and [[clean]] make of them now: IMG_0000.jpg")],
     "flip-on-face": [Case({"dataset.flip_aug": "true"}, said="mirrors the face")],
     "base-unset": [Case({"base.checkpoint": ""}, said="no base checkpoint")],
     "base-missing": [Case({"base.checkpoint": "none.safetensors"}, said="no such model")],
@@ -200,10 +314,55 @@ PASSING: dict[str, Sequence[Case]] = {
         Case({"train.mixed_precision": "bf16"}),
         Case({"train.mixed_precision": "fp16"}, {"torch": OLD_GPU}),
     ],
-    "trigger-not-kept": [Case(SHUFFLED)],
+    "trigger-not-kept": [
+        Case(SHUFFLED),
+        Case(
+            {**SHUFFLED, "prompt.keep_tokens_separator": "|||"},
+            change=relabel(caption="a woman|||smiling|||lyq", tags=()),
+        ),
+    ],
     "caption-comma": [Case(SHUFFLED)],
-    "keep-tokens-idle": [Case(SHUFFLED)],
-    "trigger-absent": [Case(change=relabel(caption="lyq smiles", tags=()))],
+    "keep-tokens-idle": [
+        Case(SHUFFLED),
+        Case({"prompt.keep_tokens": "2", "prompt.token_warmup_step": "0.3"}),
+        Case({"prompt.keep_tokens": "2", "prompt.caption_tag_dropout_rate": "0.1"}),
+    ],
+    "keep-mark-literal": [
+        Case({"prompt.keep_tokens_separator": "|||"}),
+        Case(
+            {"prompt.keep_tokens_separator": "|||", "prompt.shuffle_caption": "true"},
+            change=relabel(caption="lyq|||a woman"),
+        ),
+    ],
+    "wildcards-literal": [
+        Case({"prompt.enable_wildcard": "true"}, change=relabel(caption="a {red|blue} coat")),
+        Case(change=relabel(caption="a {red} coat")),
+    ],
+    "caption-lines-unused": [
+        Case({"prompt.enable_wildcard": "true"}, change=relabel(caption="lyq\nsmiling")),
+    ],
+    "wildcards-idle": [
+        Case({"prompt.enable_wildcard": "true"}, change=relabel(caption="a {red|blue} coat")),
+        Case({"prompt.enable_wildcard": "true"}, change=relabel(caption="lyq\nsmiling")),
+    ],
+    "token-warmup-too-long": [Case({"prompt.token_warmup_step": "399"})],
+    "token-warmup-idle": [Case({"prompt.token_warmup_step": "0.3"})],
+    "secondary-separator-idle": [
+        Case({"prompt.secondary_separator": ";;;"}, change=relabel(tags=("lyq", "coat;;;fur"))),
+    ],
+    "prompt-too-long": [
+        Case(
+            {"prompt.enable_wildcard": "true"},
+            change=relabel(caption="{" + LONG.replace(", ", "|") + "}"),
+        ),
+    ],
+    "trigger-absent": [
+        Case(change=relabel(caption="lyq smiles", tags=())),
+        Case(
+            {"prompt.enable_wildcard": "true"}, change=relabel(caption="a {red|blue} coat\nsmiling")
+        ),
+        Case({"prompt.secondary_separator": ";;;"}, change=relabel(tags=("lyq;;;smile",))),
+    ],
     "bucket-settings-idle": [
         Case(
             {
@@ -214,6 +373,14 @@ PASSING: dict[str, Sequence[Case]] = {
         )
     ],
     "training-on-cpu": [Case(machine={"torch": OLD_GPU}, change=full_size_base)],
+    "faces-none": [
+        Case(change=find_faces(1)),
+        Case({"project.class_word": "style"}, change=find_faces(0)),
+    ],
+    "faces-several": [Case(change=find_faces(1))],
+    "faces-small": [Case(change=find_faces(1)), Case(change=find_faces(0))],
+    "images-duplicate": [Case(change=add_copy("half.jpg", scale=0.5))],
+    "images-near-duplicate": [Case(change=add_copy("mirrored.png", scale=-1))],
 }
 """Beside the small good project, which every rule must be silent on."""
 

@@ -3,12 +3,20 @@
 from collections.abc import Iterator
 
 from lorawiz.dataset.buckets import count_buckets, fit_bucket
+from lorawiz.dataset.hashing import hash_images
+from lorawiz.dataset.names import name_key
+from lorawiz.dataset.problems import ProblemCode
 from lorawiz.dataset.records import find_image
 from lorawiz.errors import LorawizError, visible_text
-from lorawiz.paths import file_sha256
 from lorawiz.preflight.finding import Problem, rule
 from lorawiz.preflight.inspection import Inspection
 from lorawiz.preflight.rules.words import name_some
+from lorawiz.wording import show_count
+
+PERSON_WORDS = frozenset(
+    {"woman", "man", "person", "face", "girl", "boy", "lady", "guy", "child", "baby"}
+)
+_REVIEW = "look at them, and set the keep of those to leave out to false in dataset.jsonl"
 
 
 @rule("images-none", "error")
@@ -37,17 +45,17 @@ def find_broken_images(at: Inspection) -> Iterator[Problem]:
 @rule("images-changed", "error")
 def find_changed_images(at: Inspection) -> Iterator[Problem]:
     """dataset.jsonl was written for other bytes; size, crop and words may not fit these."""
-    changed, gone = [], []
+    inside = []
     for record in at.records:
         try:
-            path = find_image(at.project, record)
+            find_image(at.project, record)
         except LorawizError as error:
             yield Problem(error.message, error.hint)
-            continue
-        if not path.is_file():
-            gone.append(record.image_path)
-        elif file_sha256(path) != record.sha256:
-            changed.append(record.image_path)
+        else:
+            inside.append(record)
+    hashes = hash_images(at.project, inside)
+    gone = [path for path, sha256 in hashes.items() if sha256 is None]
+    changed = [r.image_path for r in inside if hashes[r.image_path] not in (None, r.sha256)]
     if gone:
         yield Problem(
             f"not there: {name_some(gone)}",
@@ -58,6 +66,69 @@ def find_changed_images(at: Inspection) -> Iterator[Problem]:
             f"not the files that were added: {name_some(changed)}",
             "put the old files back, or add the new ones under other names",
         )
+
+
+@rule("images-same-name", "warning")
+def find_same_names(at: Inspection) -> Iterator[Problem]:
+    """Other tools know an image by its name without the ending, and some disks ignore case."""
+    first: dict[str, str] = {}
+    twins = []
+    for record in at.records:
+        other = first.setdefault(name_key(record.image_path), record.image_path)
+        if other != record.image_path:
+            twins.append(f"{other.rpartition('/')[2]} and {record.image_path.rpartition('/')[2]}")
+    if twins:
+        yield Problem(
+            f"one name for two images: {name_some(twins)}",
+            "rename one of the files and add it again",
+        )
+
+
+@rule("images-duplicate", "warning")
+def find_duplicates(at: Inspection) -> Iterator[Problem]:
+    """A picture that is in twice is trained twice as often as the others."""
+    yield from _tell(at, {"duplicate"}, "in the dataset twice", _REVIEW)
+
+
+@rule("images-near-duplicate", "info")
+def find_near_duplicates(at: Inspection) -> Iterator[Problem]:
+    """Nearly equal pictures weigh like one that is repeated: their pose and light are learnt too."""
+    yield from _tell(at, {"near-duplicate"}, "nearly the same as another", _REVIEW)
+
+
+@rule("images-blurred", "warning")
+def find_blurred_images(at: Inspection) -> Iterator[Problem]:
+    """The LoRA learns the blur of its photos."""
+    yield from _tell(at, {"blurred"}, "not sharp", _REVIEW)
+
+
+@rule("images-exposure", "info")
+def find_badly_lit_images(at: Inspection) -> Iterator[Problem]:
+    """Where a photo is black or white, there is nothing to learn from."""
+    yield from _tell(at, {"dark", "bright", "clipped"}, "badly lit", _REVIEW)
+
+
+@rule("faces-none", "warning")
+def find_images_without_face(at: Inspection) -> Iterator[Problem]:
+    """A photo of a person without the face says little about who it is."""
+    if _is_person(at):
+        yield from _tell(at, {"no-face"}, "without a face", _REVIEW)
+
+
+@rule("faces-several", "warning")
+def find_images_with_several_faces(at: Inspection) -> Iterator[Problem]:
+    """With two faces in a picture, the trigger means both."""
+    if _is_person(at):
+        fix = "crop to the largest of them: lorawiz crop"
+        yield from _tell(at, {"several-faces"}, "with several faces", fix)
+
+
+@rule("faces-small", "info")
+def find_small_faces(at: Inspection) -> Iterator[Problem]:
+    """The VAE blurs a face of few pixels; closer crops teach more of it."""
+    if _is_person(at):
+        fix = "crop closer: lorawiz crop"
+        yield from _tell(at, {"small-face"}, "with a small face", fix)
 
 
 @rule("images-small", "warning")
@@ -99,12 +170,22 @@ def find_thin_buckets(at: Inspection) -> Iterator[Problem]:
 @rule("flip-on-face", "info")
 def find_flipped_faces(at: Inspection) -> Iterator[Problem]:
     """Faces are not symmetric: mirrored ones teach a face that nobody has."""
-    if at.spec.dataset.flip_aug and at.spec.project.class_word in (
-        "woman",
-        "man",
-        "person",
-        "face",
-    ):
+    if at.spec.dataset.flip_aug and _is_person(at):
         yield Problem(
             "flip_aug mirrors the face", "lorawiz set dataset.flip_aug false", "dataset.flip_aug"
         )
+
+
+def _tell(
+    at: Inspection, codes: set[ProblemCode], what: str, fix: str, most: int = 3
+) -> Iterator[Problem]:
+    """One problem of all images with one of these codes; the first few with their figures."""
+    found = [each for each in at.image_problems if each.code in codes]
+    if found:
+        told = [f"{name_some([each.image_path])} ({each.message})" for each in found[:most]]
+        rest = f" and {len(found) - most} more" if len(found) > most else ""
+        yield Problem(f"{show_count(len(found), 'image')} {what}: {', '.join(told)}{rest}", fix)
+
+
+def _is_person(at: Inspection) -> bool:
+    return at.spec.project.class_word.lower() in PERSON_WORDS

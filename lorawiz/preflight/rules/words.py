@@ -1,14 +1,17 @@
 """Rules on the trigger, captions, tags and prompts."""
 
+import re
 from collections.abc import Iterator, Sequence
 
-from lorawiz.dataset.prompts import split_prompt
+from lorawiz.dataset.prompts import count_warmup_steps, prompt_text, split_prompt, splits
+from lorawiz.dataset.wildcards import has_wildcard
 from lorawiz.errors import visible_text
 from lorawiz.families.clip import CHUNK_TOKENS, count_tokens
 from lorawiz.preflight.finding import Problem, rule
 from lorawiz.preflight.inspection import Inspection
 
 MANY_TRIGGER_TOKENS = 3
+_PREPEND = '[[clean]] rule = "prepend", tags = ["{trigger}"]; then lorawiz clean'
 
 
 @rule("trigger-unset", "warning")
@@ -23,34 +26,44 @@ def find_absent_trigger(at: Inspection) -> Iterator[Problem]:
     """An image whose prompt lacks the trigger teaches its content to the prompt's other words."""
     if not at.spec.project.trigger:
         return
-    absent = [
-        path for path, prompt in at.prompts.items() if at.find_part_of_trigger(prompt) is None
-    ]
+    absent = [path for path, indices in at.trigger_parts.items() if None in indices]
     if absent:
+        # a prefix is put before the first line alone
+        has_lines = any(len(at.prompts[path]) > 1 for path in absent)
+        prefix = f"lorawiz set prompt.caption_prefix '{at.spec.project.trigger},', or "
         yield Problem(
             f"the trigger {visible_text(at.spec.project.trigger)!r} is missing in {name_some(absent)}",
-            f"lorawiz set prompt.caption_prefix '{at.spec.project.trigger},'",
+            ("" if has_lines else prefix) + _PREPEND,
             "project.trigger",
         )
 
 
 @rule("trigger-not-kept", "warning")
 def find_shuffled_trigger(at: Inspection) -> Iterator[Problem]:
-    """Shuffling moves the trigger about, so it is learnt less firmly than a word in its place."""
-    if not (at.spec.project.trigger and at.spec.prompt.shuffle_caption):
+    """Behind the kept part the trigger is moved about or left out, so it is learnt less firmly."""
+    if not (at.spec.project.trigger and splits(at.spec.prompt)):
         return
-    loose, deepest = [], 0
-    for path, prompt in at.prompts.items():
-        index = at.find_part_of_trigger(prompt)
-        if index is not None and index >= len(split_prompt(prompt, at.spec.prompt).kept):
-            loose.append(path)
-            deepest = max(deepest, index)
+    mark = at.spec.prompt.keep_tokens_separator
+    loose, deepest, has_mark = [], 0, False
+    for path, indices in at.trigger_parts.items():
+        for text, index in zip(at.prompts[path], indices, strict=True):
+            if index is not None and _is_loose(text, index, at):
+                loose.append(path)
+                deepest = max(deepest, index)
+                has_mark |= bool(mark) and mark in text
     if loose:
         yield Problem(
-            f"the trigger is in the shuffled part of {name_some(loose)}",
-            f"lorawiz set prompt.keep_tokens {deepest + 1}",
+            f"the trigger is in the shuffled part of {name_some(list(dict.fromkeys(loose)))}",
+            f"write it before the {visible_text(mark)} in these captions"
+            if has_mark
+            else f"lorawiz set prompt.keep_tokens {deepest + 1}",
             "prompt.keep_tokens",
         )
+
+
+def _is_loose(text: str, index: int, at: Inspection) -> bool:
+    parts = split_prompt(text, at.spec.prompt)
+    return 0 <= index - len(parts.kept) < len(parts.shuffled)
 
 
 @rule("trigger-not-first", "info")
@@ -59,12 +72,14 @@ def find_late_trigger(at: Inspection) -> Iterator[Problem]:
     if not at.spec.project.trigger:
         return
     late = [
-        path for path, prompt in at.prompts.items() if (at.find_part_of_trigger(prompt) or 0) > 1
+        path
+        for path, indices in at.trigger_parts.items()
+        if any(index is not None and index > 1 for index in indices)
     ]
     if late:
         yield Problem(
             f"the trigger is neither first nor right behind the caption in {name_some(late)}",
-            "put it first in the tags of dataset.jsonl",
+            _PREPEND,
             "project.trigger",
         )
 
@@ -86,14 +101,15 @@ def find_long_trigger(at: Inspection) -> Iterator[Problem]:
 def find_caption_commas(at: Inspection) -> Iterator[Problem]:
     """keep_tokens counts comma parts: a comma inside a caption pushes the trigger out of them."""
     prompt = at.spec.prompt
-    if not (prompt.shuffle_caption and prompt.keep_tokens and prompt.caption_separator):
+    if not (splits(prompt) and prompt.keep_tokens and prompt.caption_separator):
         return
     split = [r.image_path for r in at.records if r.tags and prompt.caption_separator in r.caption]
     if split and not prompt.keep_tokens_separator:
         yield Problem(
             f"a {prompt.caption_separator!r} inside the caption of {name_some(split)} counts as a "
             f"kept part",
-            "take the commas out of these captions in dataset.jsonl, or raise prompt.keep_tokens",
+            f"[[clean]] rule = \"regex\", pattern = '{re.escape(prompt.caption_separator)}', "
+            'on = "caption" takes it out; or raise prompt.keep_tokens',
             "prompt.keep_tokens",
         )
 
@@ -106,7 +122,7 @@ def find_missing_captions(at: Inspection) -> Iterator[Problem]:
         shown = f"{at.spec.project.trigger} {at.spec.project.class_word}".strip()
         yield Problem(
             f"neither caption nor tags for {name_some(bare)}: trained as {visible_text(shown)!r}",
-            "write them into dataset.jsonl, or lorawiz add photos with .caption and .txt beside them",
+            "lorawiz tag, lorawiz caption, or lorawiz add photos with .caption and .txt beside them",
         )
 
 
@@ -118,7 +134,7 @@ def find_long_prompts(at: Inspection) -> Iterator[Problem]:
         most = max(at.num_tokens[path] for path in long)
         yield Problem(
             f"prompts over {CHUNK_TOKENS} tokens (up to {most}): {name_some(long)}",
-            "shorten their captions or tags in dataset.jsonl",
+            '[[clean]] rule = "limit", max_tags = 20 keeps the first tags; or shorten the captions',
         )
 
 
@@ -126,16 +142,135 @@ def find_long_prompts(at: Inspection) -> Iterator[Problem]:
 def find_idle_keep_tokens(at: Inspection) -> Iterator[Problem]:
     """keep_tokens holds parts in place; where nothing is shuffled or dropped it does nothing."""
     prompt = at.spec.prompt
-    if (
-        "keep_tokens" in prompt.model_fields_set
-        and prompt.keep_tokens
-        and not (prompt.shuffle_caption or prompt.caption_tag_dropout_rate)
-    ):
+    if "keep_tokens" in prompt.model_fields_set and prompt.keep_tokens and not splits(prompt):
         yield Problem(
             f"keep_tokens = {prompt.keep_tokens} has no effect without shuffle_caption",
             "lorawiz set prompt.shuffle_caption true",
             "prompt.keep_tokens",
         )
+
+
+@rule("keep-mark-literal", "warning")
+def find_literal_keep_marks(at: Inspection) -> Iterator[Problem]:
+    """keep_tokens_separator is taken out only where prompts are split; otherwise it is trained."""
+    mark = at.spec.prompt.keep_tokens_separator
+    if not mark or splits(at.spec.prompt):
+        return
+    marked = [path for path, texts in at.prompts.items() if any(mark in text for text in texts)]
+    if marked:
+        yield Problem(
+            f"nothing is shuffled, so {visible_text(mark)} is trained as it stands in "
+            f"{name_some(marked)}",
+            "lorawiz set prompt.shuffle_caption true",
+            "prompt.keep_tokens_separator",
+        )
+
+
+@rule("wildcards-literal", "warning")
+def find_literal_wildcards(at: Inspection) -> Iterator[Problem]:
+    """{a|b} means one of both only where wildcards are on; otherwise braces and bars are trained."""
+    if at.spec.prompt.enable_wildcard:
+        return
+    literal = [path for path, texts in at.prompts.items() if any(map(has_wildcard, texts))]
+    if literal:
+        yield Problem(
+            f"wildcards such as {{a|b}} are trained as they stand in {name_some(literal)}",
+            "lorawiz set prompt.enable_wildcard true",
+            "prompt.enable_wildcard",
+        )
+
+
+@rule("caption-lines-unused", "warning")
+def find_unused_lines(at: Inspection) -> Iterator[Problem]:
+    """Without wildcards a prompt ends at its first line break; tags come behind the caption."""
+    if at.spec.prompt.enable_wildcard:
+        return
+    cut = [r for r in at.records if "\n" in r.caption or "\n" in prompt_text(r, at.spec)]
+    if cut:
+        lost = " and no tag" if any(r.tags and "\n" in r.caption for r in cut) else ""
+        yield Problem(
+            f"only the first line of the caption{lost} is trained of "
+            f"{name_some([r.image_path for r in cut])}",
+            'lorawiz set prompt.enable_wildcard true, or [[clean]] rule = "regex", '
+            'pattern = \'\\s*\\n\\s*\', replacement = " ", on = "caption"',
+            "prompt.enable_wildcard",
+        )
+
+
+@rule("wildcards-idle", "info")
+def find_idle_wildcards(at: Inspection) -> Iterator[Problem]:
+    """With wildcards on, prompts count as changing, and the text encoder's outputs are not cached."""
+    if not (at.spec.prompt.enable_wildcard and at.records):
+        return
+    texts = (prompt_text(record, at.spec) for record in at.records)
+    if not any("\n" in text or "{{" in text or has_wildcard(text) for text in texts):
+        yield Problem(
+            "enable_wildcard is on, but no prompt has a {wildcard|choice} or several lines",
+            "lorawiz set prompt.enable_wildcard false",
+            "prompt.enable_wildcard",
+        )
+
+
+@rule("token-warmup-too-long", "warning")
+def find_long_token_warmup(at: Inspection) -> Iterator[Problem]:
+    """A warm-up of tags as long as the run never shows all of them."""
+    warmup, total = at.spec.prompt.token_warmup_step, at.count.total_steps
+    if total and warmup >= 1 and warmup >= total:
+        yield Problem(
+            f"token_warmup_step = {warmup:g}, but there are {total} steps",
+            "lorawiz set prompt.token_warmup_step 0.3",
+            "prompt.token_warmup_step",
+        )
+
+
+@rule("token-warmup-idle", "info")
+def find_idle_token_warmup(at: Inspection) -> Iterator[Problem]:
+    """The warm-up adds tags behind the kept part one by one; it needs steps and more tags."""
+    prompt = at.spec.prompt
+    if prompt.token_warmup_step == 0:
+        if prompt.token_warmup_min > 1:
+            yield Problem(
+                f"token_warmup_min = {prompt.token_warmup_min} has no effect without "
+                "token_warmup_step",
+                "lorawiz set prompt.token_warmup_step 0.3",
+                "prompt.token_warmup_min",
+            )
+        return
+    if at.count.total_steps and not count_warmup_steps(prompt, at.count.total_steps):
+        why = f"that share of {at.count.total_steps} steps is less than one"
+    elif at.records and not any(
+        len(split_prompt(text, prompt).shuffled) > prompt.token_warmup_min
+        for texts in at.prompts.values()
+        for text in texts
+    ):
+        why = f"no prompt has more than {prompt.token_warmup_min} tags behind the kept part"
+    else:
+        return
+    yield Problem(
+        f"token_warmup_step = {prompt.token_warmup_step:g} has no effect: {why}",
+        "lorawiz set prompt.token_warmup_step 0",
+        "prompt.token_warmup_step",
+    )
+
+
+@rule("secondary-separator-idle", "info")
+def find_idle_secondary_separator(at: Inspection) -> Iterator[Problem]:
+    """secondary_separator joins tags to one part, where it is written between them."""
+    prompt = at.spec.prompt
+    mark = prompt.secondary_separator
+    if not mark or not at.records:
+        return
+    if prompt.caption_separator and prompt.caption_separator in mark:
+        why = f"it holds {prompt.caption_separator!r}, where tags are taken apart first"
+    elif not any(mark in text for texts in at.prompts.values() for text in texts):
+        why = "it is in no caption and no tag"
+    else:
+        return
+    yield Problem(
+        f"secondary_separator = {visible_text(mark)!r} has no effect: {why}",
+        "lorawiz set prompt.secondary_separator ''",
+        "prompt.secondary_separator",
+    )
 
 
 def name_some(paths: Sequence[str], most: int = 3) -> str:
