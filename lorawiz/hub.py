@@ -107,12 +107,11 @@ def find_in_hub_cache(name: str, files: HubFiles) -> Path:
 def hub_download_bytes(name: str, files: HubFiles) -> int:
     """Bytes that fetching `name` would move. Asks the hub. Raises ModelError."""
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     hub_id = parse_hub_id(name)
     try:
         siblings = HfApi().model_info(hub_id.repo, files_metadata=True).siblings or []
-    except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
+    except _network_errors() as error:
         raise _failure(name, files, error) from error
     patterns = hub_id.patterns(files)
     wanted = [f for f in siblings if any(Path(f.rfilename).match(p) for p in patterns)]
@@ -124,14 +123,23 @@ def hub_download_bytes(name: str, files: HubFiles) -> int:
 def fetch_from_hub(name: str, files: HubFiles) -> Path:
     """Fetch a hub model into the hub's cache (resumes what is half there). Raises ModelError."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
     hub_id = parse_hub_id(name)
     try:
         found = snapshot_download(hub_id.repo, allow_patterns=hub_id.patterns(files))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
+    except _network_errors() as error:
         raise _failure(name, files, error) from error
     return Path(found) / hub_id.folder
+
+
+def _network_errors() -> tuple[type[Exception], ...]:
+    """What the hub's client raises where the network, the hub or the name is at fault."""
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    # the hub's client has changed its HTTP library twice; the root of its errors tells which
+    root = next((c for c in HfHubHTTPError.__mro__ if c.__name__ == "HTTPError"), HfHubHTTPError)
+    assert issubclass(root, Exception)
+    return HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, root, OSError
 
 
 def _failure(name: str, files: HubFiles, error: Exception) -> ModelError:

@@ -205,9 +205,7 @@ def _split_filled(text: str, table: PromptTable) -> tuple[str, ...]:
 
 
 def _split(text: str, table: PromptTable) -> tuple[str, ...]:
-    separator = table.caption_separator
-    parts = text.split(separator) if separator else [text]
-    return tuple([part.strip() for part in parts])
+    return tuple([part.strip() for part in text.split(table.caption_separator)])
 
 
 def _join_groups(text: str, table: PromptTable) -> str:

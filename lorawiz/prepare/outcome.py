@@ -101,11 +101,11 @@ def run_crop(
         before = read_dataset(project)
         after = set_boxes(before)
         changed = sum(old != new for old, new in zip(before.records, after, strict=True))
-        remarks = [f"{show_count(changed, 'crop box')} would be set"]
+        remarks = [f"{show_count(changed, 'crop')} would be set"]
     else:
         changed = change_dataset(project, "crop", set_boxes).num_changed
         after = list(read_dataset(project).records)
-        remarks = [f"{show_count(changed, 'crop box')} set"] if changed else []
+        remarks = [f"{show_count(changed, 'crop')} set"] if changed else []
     return _outcome(
         "looked at", job, report, changed, [*remarks, *_face_remarks(found, after)], after
     )
