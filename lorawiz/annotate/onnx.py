@@ -18,7 +18,7 @@ from lorawiz.spec.annotating import TagTable
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _DRAFT_SHARE = 0.75
 """Of the model's side: what `min_side` asks for. The loader keeps twice as much, so a phone
-photo is decoded at a quarter of its scale; tests/benchmarks/draft_deviation.py has the cost."""
+photo is decoded at a quarter of its scale; tests/benchmarks/tag_photos.py prints what that changes."""
 
 
 class Session:

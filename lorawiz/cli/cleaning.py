@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lorawiz.dataset.store import Applied
     from lorawiz.dataset.tag_report import TagReport
     from lorawiz.dataset.words import Conflict
+    from lorawiz.spec import Spec
 
 JSON = typer.Option(False, "--json", help="Print JSON.")
 _MOST_TAGS = 40
@@ -45,7 +46,7 @@ def clean(
     project = this_project()
     spec = load_spec(project.spec)
     if report:
-        _print_report(read_dataset(project).records, spec.project.trigger, as_json)
+        _print_report(read_dataset(project).trained, spec, as_json)
         return
     traces: list[RuleTrace] = []
     settled = settle_dataset(project, spec, read_dataset(project), traces.append)
@@ -163,18 +164,31 @@ def _as_json(settled: "Settled", traces: "Sequence[RuleTrace]") -> object:
     }
 
 
-def _print_report(records: "Sequence[ImageRecord]", trigger: str, as_json: bool) -> None:
+def _print_report(records: "Sequence[ImageRecord]", spec: "Spec", as_json: bool) -> None:
+    from lorawiz.dataset.prompts import longest_prompt
     from lorawiz.dataset.tag_report import TagReport
+    from lorawiz.families.clip.counting import count_prompt_tokens
 
-    counted = TagReport([record for record in records if record.is_trained], trigger)
+    counted = TagReport(records, spec.project.trigger)
+    num_tokens = sorted(
+        count_prompt_tokens(longest_prompt(record, spec, count_prompt_tokens)) for record in records
+    )
     if as_json:
-        print_json(counted.as_json())
+        print_json({**counted.as_json(), "prompt_tokens": num_tokens})
         return
-    for line in _iter_report(counted):
+    for line in _iter_report(counted, num_tokens):
         typer.echo(line)
 
 
-def _iter_report(counted: "TagReport") -> Iterator[str]:
+def _iter_report(counted: "TagReport", num_tokens: Sequence[int]) -> Iterator[str]:
+    from lorawiz.families.clip import CHUNK_TOKENS
+
+    if num_tokens:
+        middle = num_tokens[len(num_tokens) // 2]
+        yield (
+            f"prompts of {num_tokens[0]} to {num_tokens[-1]} tokens, half of them up to {middle}; "
+            f"{CHUNK_TOKENS} are read"
+        )
     yield f"{show_count(len(counted.counts), 'tag')} in {show_count(counted.num_tagged, 'image')}"
     looks = set(counted.constant_looks)
     for count in counted.counts[:_MOST_TAGS]:

@@ -315,6 +315,11 @@ _SIMPLE_EXPECTATIONS = {
     "tuple_type": "a list of two numbers",
     "finite_number": "a finite number",
 }
+_EXPECTATIONS = {
+    "dataset.resolution": "a number of pixels from 64 to 8192, or a list [width, height] of two",
+    "dataset.alpha_background": "white, black or a colour such as #d0d8e0",
+    "cutout.background": "keep, blur, white, black or a colour such as #d0d8e0",
+}
 _BOUNDS = {
     "greater_than": "more than {gt}",
     "greater_than_equal": "{ge} or more",
@@ -329,8 +334,8 @@ _BOUNDS = {
 
 def _expected(dotted: str, detail: Any) -> str:
     kind = detail["type"]
-    if dotted == "dataset.resolution":
-        return "a number of pixels from 64 to 8192, or a list [width, height] of two"
+    if dotted in _EXPECTATIONS:
+        return _EXPECTATIONS[dotted]
     if kind in _BOUNDS:
         return _BOUNDS[kind].format(**detail["ctx"])
     return _SIMPLE_EXPECTATIONS.get(kind, str(detail["msg"]).removeprefix("Input should be "))

@@ -15,9 +15,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from PIL import Image
+
+from lorawiz.dataset.store import append_edit, read_dataset
+from lorawiz.dataset.words import set_caption
+from lorawiz.paths import Project
 
 MAX_BYTES = 10**9
 """What a command may hold of 100,000 images."""
@@ -42,13 +47,29 @@ class Cost:
     code: int
 
 
+def add_rules(project: Path) -> None:
+    """Two rules that change every image, and two that look at all of them."""
+    rules = ("remove", 'tags = ["tag 7"]'), ("drop_rare", "min_count = 2"), ("sort", ""), (
+        "prepend", 'tags = ["{trigger}", "photo"]',
+    )  # fmt: skip
+    spec = project / "lorawiz.toml"
+    tables = [f'\n[[clean]]\nrule = "{rule}"\n{rest}\n' for rule, rest in rules]
+    spec.write_text(spec.read_text() + "".join(tables))
+
+
 COMMANDS = (
     Command("add", ("add", "--link", "{photos}")),
     Command("add again", ("add", "--link", "{photos}")),
     Command("check", ("check",)),
     Command("check again", ("check",)),
     Command("check as JSON", ("check", "--json")),
+    Command("clean --dry-run", ("clean", "--dry-run"), add_rules),
+    Command("clean", ("clean",)),
+    Command("clean again", ("clean",)),
+    Command("clean --report", ("clean", "--report")),
+    Command("undo", ("undo",)),
 )
+NUM_EDITS = 50
 
 
 def main() -> None:
@@ -68,6 +89,26 @@ def main() -> None:
             if command.prepare is not None:
                 command.prepare(project)
             print(describe(command.name, measure(command, photos, project)), flush=True)
+    if wanted is None or "edit" in wanted:
+        print(time_edits(Project(project)), flush=True)
+
+
+def time_edits(project: Project) -> str:
+    """How long one edit of one image takes until it is on the disk."""
+    records = read_dataset(project).records
+    times_s = []
+    for index in range(NUM_EDITS):
+        record = records[index * len(records) // NUM_EDITS]
+        begin = time.perf_counter()
+        append_edit(project, "caption", [(record, set_caption(record, f"an edit, {index}"))])
+        times_s.append(time.perf_counter() - begin)
+    begin = time.perf_counter()
+    read_dataset(project)
+    fold_s = time.perf_counter() - begin
+    return (
+        f"one edit, durable: median {median(times_s) * 1e3:.1f} ms, slowest "
+        f"{max(times_s) * 1e3:.1f} ms of {NUM_EDITS}; folding them {fold_s:.1f} s"
+    )
 
 
 def draw_photos(folder: Path, count: int) -> Path:

@@ -172,8 +172,10 @@ def test_the_report_counts_tags(tagged: Project) -> None:
     report = lorawiz("clean", "--report", cwd=tagged.root)
     assert report.code == 0
     assert "in 3 images" in report.out
+    assert "tokens, half of them up to" in report.out
     told = json.loads(lorawiz("clean", "--report", "--json", cwd=tagged.root).out)
     assert told["num_tagged"] == 3
+    assert len(told["prompt_tokens"]) == 3
     assert told["tags"][0]["num_images"] >= told["tags"][-1]["num_images"]
 
 

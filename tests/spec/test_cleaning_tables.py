@@ -84,3 +84,8 @@ def test_a_wrong_rule_is_refused_with_its_reason(table: dict[str, Any], said: st
 def test_a_regular_expression_may_hold_quantifiers_and_placeholders() -> None:
     (rule,) = rules_of({"rule": "regex", "pattern": r"a{2,3} \{trigger} {class_word}"})
     assert isinstance(rule, RegexRule)
+
+
+def test_a_wrong_colour_is_told_what_colours_are() -> None:
+    with pytest.raises(SpecError, match="expected keep, blur, white, black or a colour such as #"):
+        build_spec({"cutout": {"background": "pink"}})
