@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-
 MODEL_TYPE = "blip"
 FILES = (("tokenizer.json", "vocab.txt"), PICTURE_FILES)
 """Beside config.json and the weights: one of each."""

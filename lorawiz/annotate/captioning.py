@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-
 Write = Callable[["Tensor", Sequence[str]], list[str]]
 """Texts for pictures [batch, channels, rows, columns] and their keys."""
 

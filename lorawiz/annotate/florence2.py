@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-
 MODEL_TYPE = "florence2"
 FILES = (("tokenizer.json",), PICTURE_FILES)
 """Beside config.json and the weights: one of each."""

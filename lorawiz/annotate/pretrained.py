@@ -225,12 +225,14 @@ def _find_weights(folder: Path) -> list[Path]:
         parts = index.get("weight_map")
         if not isinstance(parts, dict) or not parts:
             raise ModelError(f"{_shown(folder / WEIGHTS_INDEX)}: names no files", _TAKE_ANEW)
-        # a name alone: an index must not lead out of its folder
-        files = [folder / Path(name).name for name in sorted({str(p) for p in parts.values()})]
+        names = sorted({str(part) for part in parts.values()})
+        if any(Path(name).name != name for name in names):
+            raise ModelError(f"{_shown(folder / WEIGHTS_INDEX)}: leads out of its folder")
+        files = [folder / name for name in names]
         missing = [file.name for file in files if not file.is_file()]
         if missing:
-            names = ", ".join(visible_text(name) for name in missing)
-            raise ModelError(f"{_shown(folder)}: no {names}", _TAKE_ANEW)
+            shown = ", ".join(visible_text(name) for name in missing)
+            raise ModelError(f"{_shown(folder)}: no {shown}", _TAKE_ANEW)
     for file in files:
         read_header(file)
     return files

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-
 NUCLEUS_TOP_K = 50
 """Draws are also limited to so many words: sd-scripts does it through transformers' default."""
 NUCLEUS_REPETITION_PENALTY = 1.1

@@ -1,8 +1,8 @@
 """The tables of the commands that look at images: crop, cutout, caption, tag."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from lorawiz.spec.table import Positive, Share, Table, as_float
 
@@ -75,6 +75,12 @@ class CaptionTable(Table):
     @classmethod
     def _whole_numbers(cls, value: object) -> object:
         return as_float(value)
+
+    @model_validator(mode="after")
+    def _length_order(self) -> Self:
+        if self.min_length > self.max_length:
+            raise ValueError("min_length is larger than max_length")
+        return self
 
 
 class TagTable(Table):

@@ -89,3 +89,8 @@ def test_a_regular_expression_may_hold_quantifiers_and_placeholders() -> None:
 def test_a_wrong_colour_is_told_what_colours_are() -> None:
     with pytest.raises(SpecError, match="expected keep, blur, white, black or a colour such as #"):
         build_spec({"cutout": {"background": "pink"}})
+
+
+def test_a_caption_cannot_be_shorter_than_its_shortest() -> None:
+    with pytest.raises(SpecError, match="min_length is larger than max_length"):
+        build_spec({"caption": {"min_length": 20, "max_length": 10}})

@@ -11,9 +11,9 @@ from lorawiz.dataset.records import ImageRecord, load_dataset
 from lorawiz.errors import DatasetError
 from lorawiz.paths import Project
 from lorawiz.spec import load_spec
+from lorawiz.spec.annotating import CutoutTable
 from lorawiz.spec.document import build_spec
 from lorawiz.train.caches import TensorCache, latents_key, load_pixels
-from lorawiz.spec.annotating import CutoutTable
 from tests.support.projects import make_project
 
 SPEC = build_spec({})
