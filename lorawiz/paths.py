@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -205,18 +204,3 @@ def folder_sha256(folder: Path) -> str:
 def model_sha256(path: Path) -> str:
     """SHA-256 that identifies a model, be it a file or a folder."""
     return folder_sha256(path) if path.is_dir() else file_sha256(path)
-
-
-def copy_atomically(source: Path, target: Path) -> None:
-    """Copy a file byte for byte with its times; `target` appears whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=".adding-", dir=target.parent)
-    os.close(descriptor)
-    try:
-        shutil.copy2(source, name)
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(target)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink(missing_ok=True)
-        raise

@@ -92,18 +92,17 @@ class EditJournal:
                 raise
         return header
 
-    def iter_changes(self, start_bytes: int = 0) -> Iterator[tuple[EditHeader, list[Change]]]:
-        """Every whole edit from `start_bytes` on, oldest first."""
+    def iter_changes(self, start_bytes: int = 0) -> Iterator[tuple[EditHeader, Change]]:
+        """Every change of every whole edit from `start_bytes` on, oldest first."""
         header: EditHeader | None = None
-        changes: list[Change] = []
-        for value in self._iter_lines(start_bytes):
+        # what a crash cut off lies behind the last whole edit
+        for raw in self._iter_raw(start_bytes, self.end_bytes):
+            value = json.loads(raw)
             if isinstance(value, list):
-                changes.append(Change(*value))
+                assert header is not None
+                yield header, Change(*value)
             elif "edit" in value:
-                header, changes = _header(value), []
-            elif header is not None and value.get("end") == header.number:
-                yield header, changes
-                header, changes = None, []
+                header = _header(value)
 
     def list_headers(self) -> list[EditHeader]:
         """Every whole edit without its changes, oldest first."""
@@ -119,12 +118,9 @@ class EditJournal:
                 found.append(header)
         return found
 
-    def find_changes(self, number: int) -> list[Change]:
-        """The changes of one edit; empty when it is not there any more."""
-        for header, changes in self.iter_changes():
-            if header.number == number:
-                return changes
-        return []
+    def iter_changes_of(self, number: int) -> Iterator[Change]:
+        """The changes of one edit; none when it is not there any more."""
+        return (change for header, change in self.iter_changes() if header.number == number)
 
     def shorten(self) -> int:
         """Forget the oldest edits of a journal that has grown large. Returns bytes dropped.
@@ -172,18 +168,17 @@ class EditJournal:
             window *= 8
         return 0, 0
 
-    def _iter_lines(self, start_bytes: int) -> Iterator[Any]:
-        for raw in self._iter_raw(start_bytes):
-            yield json.loads(raw)
-
-    def _iter_raw(self, start_bytes: int) -> Iterator[bytes]:
+    def _iter_raw(self, start_bytes: int, end_bytes: int | None = None) -> Iterator[bytes]:
         if not self._path.exists():
             return
         with self._path.open("rb") as file:
             file.seek(start_bytes)
+            position = start_bytes
             for raw in file:
-                if raw.endswith(b"\n"):
-                    yield raw
+                position += len(raw)
+                if not raw.endswith(b"\n") or (end_bytes is not None and position > end_bytes):
+                    return
+                yield raw
 
 
 def find_undo(headers: Sequence[EditHeader]) -> EditHeader | None:

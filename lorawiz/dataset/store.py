@@ -18,6 +18,7 @@ from lorawiz.dataset.edit_journal import (
     Change,
     EditHeader,
     EditJournal,
+    Kind,
     compare_records,
     find_redo,
     find_undo,
@@ -103,7 +104,7 @@ def undo(project: Project) -> Applied:
         header = find_undo(_journal(project).list_headers())
         if header is None:
             raise DatasetError("nothing to undo", "edits are kept in .lorawiz/edits.jsonl")
-        changes = [each.reversed() for each in _journal(project).find_changes(header.number)]
+        changes = (each.reversed() for each in _journal(project).iter_changes_of(header.number))
         return _append_and_fold(project, f"undo: {header.what}", changes, "undo", header.number)
 
 
@@ -113,7 +114,7 @@ def redo(project: Project) -> Applied:
         header = find_redo(_journal(project).list_headers())
         if header is None:
             raise DatasetError("nothing to redo")
-        changes = _journal(project).find_changes(header.number)
+        changes = _journal(project).iter_changes_of(header.number)
         return _append_and_fold(project, f"redo: {header.what}", changes, "redo", header.number)
 
 
@@ -132,12 +133,19 @@ def dataset_lock(project: Project) -> Iterator[None]:
 
 
 def _append_and_fold(
-    project: Project, what: str, changes: Sequence[Change], kind: Any, target: int
+    project: Project, what: str, changes: Iterator[Change], kind: Kind, target: int
 ) -> Applied:
+    num_changes = 0
+
+    def counted() -> Iterator[Change]:
+        nonlocal num_changes
+        for num_changes, change in enumerate(changes, 1):  # noqa: B007
+            yield change
+
     _fold(project)
-    header = _journal(project).append(what, changes, kind, target)
+    header = _journal(project).append(what, counted(), kind, target)
     _, gave_way = _fold(project)
-    return Applied(header, len(changes) - len(gave_way), gave_way)
+    return Applied(header, num_changes - len(gave_way), gave_way)
 
 
 def _journal(project: Project) -> EditJournal:
@@ -176,14 +184,13 @@ def _fold(project: Project) -> tuple[Dataset, list[str]]:
     def fold(dataset: Dataset) -> Dataset:
         gave_way.clear()
         records = {record.image_path: record for record in dataset.records}
-        for _, changes in _journal(project).iter_changes(_folded_bytes(project)):
-            for change in changes:
-                record = records.get(change.image_path)
-                changed = None if record is None else _apply(record, change)
-                if changed is None:
-                    gave_way.append(change.image_path)
-                else:
-                    records[change.image_path] = changed
+        for _, change in _journal(project).iter_changes(_folded_bytes(project)):
+            record = records.get(change.image_path)
+            changed = None if record is None else _apply(record, change)
+            if changed is None:
+                gave_way.append(change.image_path)
+            else:
+                records[change.image_path] = changed
         return Dataset(tuple(sorted(records.values(), key=lambda record: record.image_path)))
 
     folded = _replace(project, fold)

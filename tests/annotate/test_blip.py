@@ -160,7 +160,7 @@ def test_the_prefix_begins_the_sentence_and_is_taken_off_again(folder: Path, pre
 
 def test_a_prefix_that_fills_the_caption_is_refused(folder: Path) -> None:
     with pytest.raises(SpecError, match="takes 4 tokens") as refused:
-        load(folder, max_length=4)
+        load(folder, max_length=4, min_length=0)
     assert "lorawiz set caption.max_length" in refused.value.hint
 
 

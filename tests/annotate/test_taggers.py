@@ -46,7 +46,8 @@ def scores_of(tagger: Tagger, images: list[Image.Image]) -> list[dict[str, float
 def test_the_input_is_blue_first_on_white_and_unscaled(wd14_folder: Path) -> None:
     tagger = load_wd14(wd14_folder, TABLE, "tiny")
     square = tagger.prepare(Image.new("RGB", (64, 32), (10, 20, 30)))
-    assert (square.shape, square.dtype) == ((64, 64, 3), np.float32)
+    assert square.shape == (64, 64, 3)
+    assert square.dtype == np.float32
     assert square[32, 5].tolist() == [30.0, 20.0, 10.0]
     assert square[15].min() == 255.0
     assert square[16].max() == 30.0

@@ -85,7 +85,7 @@ def test_there_are_nineteen_faces() -> None:
     ),
 )
 def test_no_tag_comes_twice_and_a_higher_threshold_adds_none(
-    scores: dict[str, float], thresh: float, options: dict[str, bool]
+    scores: dict[str, float], thresh: float, options: dict[str, Any]
 ) -> None:
     def select(at: float) -> tuple[str, ...]:
         return select_tags(scores, CATEGORIES, TagTable(thresh=at, **options), by_score=False)

@@ -48,6 +48,9 @@ def test_a_wheel_holds_templates_photos_and_configs(tmp_path: Path) -> None:
     installed = tmp_path / "installed"
     with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
         wheel.extractall(installed)
+    weights = installed / "lorawiz" / "annotate" / "weights"
+    assert len(list(weights.glob("*.tflite"))) == 3
+    assert (weights / "NOTICE.md").is_file()
     code = "import lorawiz.spec.templates as t; print(t.__file__)"
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     found = subprocess.run(
