@@ -15,7 +15,8 @@ from typing import Any, Literal
 from lorawiz.dataset.records import ImageRecord, dump_json_line, record_as_json
 
 Kind = Literal["do", "undo", "redo"]
-_KEPT_BYTES = 64 << 20
+_KEPT_BYTES = 512 << 20
+"""A dozen edits of every one of 100,000 images, or a lifetime of small ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,6 @@ class EditHeader:
     what: str
     """In words for the user: `clean`, `remove smile from 17 images`."""
     kind: Kind
-    target: int
-    """The edit that an undo or redo is about; its own number otherwise."""
     time: str
 
 
@@ -67,15 +66,13 @@ class EditJournal:
         """Where the last whole edit ends and the next one will begin."""
         return self._find_last_end()[1]
 
-    def append(
-        self, what: str, changes: Iterable[Change], kind: Kind = "do", target: int = 0
-    ) -> EditHeader:
+    def append(self, what: str, changes: Iterable[Change], kind: Kind = "do") -> EditHeader:
         """Write an edit; it is on the disk when this returns. Raises OSError."""
         last, start = self._find_last_end()
         number = last + 1
         time = datetime.now(UTC).isoformat(timespec="seconds")
-        header = EditHeader(number, what, kind, target or number, time)
-        opening = {"edit": number, "what": what, "kind": kind, "of": header.target, "time": time}
+        header = EditHeader(number, what, kind, time)
+        opening = {"edit": number, "what": what, "kind": kind, "time": time}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("r+b" if self._path.exists() else "w+b") as file:
             file.truncate(start)  # what a crash cut off
@@ -182,13 +179,13 @@ class EditJournal:
 
 
 def find_undo(headers: Sequence[EditHeader]) -> EditHeader | None:
-    """The edit that an undo would take back."""
+    """The edit whose changes an undo would reverse: one that was done, or done again."""
     undoable, _ = _stacks(headers)
     return undoable[-1] if undoable else None
 
 
 def find_redo(headers: Sequence[EditHeader]) -> EditHeader | None:
-    """The edit that a redo would do again."""
+    """The undo whose changes a redo would reverse."""
     _, redoable = _stacks(headers)
     return redoable[-1] if redoable else None
 
@@ -198,12 +195,13 @@ def _stacks(headers: Sequence[EditHeader]) -> tuple[list[EditHeader], list[EditH
     redoable: list[EditHeader] = []
     for header in headers:
         if header.kind == "do":
-            undoable.append(header)
             redoable.clear()
-        elif header.kind == "undo" and undoable:
-            redoable.append(undoable.pop())
-        elif header.kind == "redo" and redoable:
-            undoable.append(redoable.pop())
+            undoable.append(header)
+        else:
+            source, target = (undoable, redoable)[:: 1 if header.kind == "undo" else -1]
+            if source:  # what it reversed may be forgotten: the journal was shortened
+                source.pop()
+            target.append(header)
     return undoable, redoable
 
 
@@ -214,4 +212,4 @@ def _plain(record: ImageRecord) -> dict[str, Any]:
 
 
 def _header(value: Mapping[str, Any]) -> EditHeader:
-    return EditHeader(value["edit"], value["what"], value["kind"], value["of"], value["time"])
+    return EditHeader(value["edit"], value["what"], value["kind"], value["time"])

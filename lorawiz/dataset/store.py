@@ -104,8 +104,7 @@ def undo(project: Project) -> Applied:
         header = find_undo(_journal(project).list_headers())
         if header is None:
             raise DatasetError("nothing to undo", "edits are kept in .lorawiz/edits.jsonl")
-        changes = (each.reversed() for each in _journal(project).iter_changes_of(header.number))
-        return _append_and_fold(project, f"undo: {header.what}", changes, "undo", header.number)
+        return _reverse(project, header, "undo")
 
 
 def redo(project: Project) -> Applied:
@@ -114,8 +113,7 @@ def redo(project: Project) -> Applied:
         header = find_redo(_journal(project).list_headers())
         if header is None:
             raise DatasetError("nothing to redo")
-        changes = _journal(project).iter_changes_of(header.number)
-        return _append_and_fold(project, f"redo: {header.what}", changes, "redo", header.number)
+        return _reverse(project, header, "redo")
 
 
 @contextmanager
@@ -132,20 +130,20 @@ def dataset_lock(project: Project) -> Iterator[None]:
         ) from error
 
 
-def _append_and_fold(
-    project: Project, what: str, changes: Iterator[Change], kind: Kind, target: int
-) -> Applied:
+def _reverse(project: Project, header: EditHeader, kind: Kind) -> Applied:
     num_changes = 0
 
-    def counted() -> Iterator[Change]:
+    def reversed_changes() -> Iterator[Change]:
         nonlocal num_changes
-        for num_changes, change in enumerate(changes, 1):  # noqa: B007
-            yield change
+        for change in _journal(project).iter_changes_of(header.number):
+            num_changes += 1
+            yield change.reversed()
 
     _fold(project)
-    header = _journal(project).append(what, counted(), kind, target)
+    what = header.what.removeprefix("undo: ").removeprefix("redo: ")
+    new = _journal(project).append(f"{kind}: {what}", reversed_changes(), kind)
     _, gave_way = _fold(project)
-    return Applied(header, num_changes - len(gave_way), gave_way)
+    return Applied(new, num_changes - len(gave_way), gave_way)
 
 
 def _journal(project: Project) -> EditJournal:

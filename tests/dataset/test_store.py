@@ -166,6 +166,21 @@ def test_a_journal_that_has_grown_forgets_the_oldest_edits(
     assert read_dataset(project).records[0].caption == "c38"
 
 
+def test_an_undo_can_be_redone_when_the_journal_has_forgotten_the_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_dataset(tmp_path, 20)
+    change_dataset(project, "remove hat", without("hat"))
+    monkeypatch.setattr("lorawiz.dataset.edit_journal._KEPT_BYTES", 10)
+    undo(project)
+    headers = EditJournal(project.private / "edits.jsonl").list_headers()
+    assert [header.kind for header in headers] == ["undo"]
+    assert redo(project).num_changed == 20
+    assert tags_of(project) == [("smile",)] * 20
+    assert undo(project).header.what == "undo: remove hat"  # type: ignore[union-attr]
+    assert tags_of(project) == [("smile", "hat")] * 20
+
+
 @pytest.mark.parametrize("moment", range(6))
 def test_a_kill_during_a_bulk_edit_leaves_all_or_nothing(tmp_path: Path, moment: int) -> None:
     project = make_dataset(tmp_path, 400)
