@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from lorawiz.dataset.batches import Item, epoch_batches
+from lorawiz.dataset.masks import save_mask
 from lorawiz.dataset.records import ImageRecord, load_dataset
 from lorawiz.errors import DatasetError
 from lorawiz.paths import Project
@@ -90,3 +92,13 @@ def test_a_file_that_changed_is_refused(tmp_path: Path) -> None:
     (project.root / item.record.image_path).write_bytes(b"other")
     with pytest.raises(DatasetError, match="not the file that was added"):
         load_pixels(project, item, SPEC)
+
+
+def test_what_is_trained_is_cut_out_as_the_spec_says(tmp_path: Path) -> None:
+    project = make_project(tmp_path, num_images=1)
+    item = first_item(project)
+    mask = Image.new("L", (96, 96))  # nothing of it is the subject
+    masked = replace(item, record=replace(item.record, mask=save_mask(project, item.record, mask)))
+    white = SPEC.model_copy(update={"cutout": CutoutTable(background="white")})
+    assert load_pixels(project, masked, white).min() == 1.0
+    assert load_pixels(project, masked, SPEC).min() < 0.5
