@@ -1,16 +1,35 @@
 """Which box around a face is trained: pure arithmetic on places and sizes."""
 
+import hashlib
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 
 from lorawiz.dataset.buckets import Size, bucket_sizes, fit_bucket
-from lorawiz.dataset.records import Crop
+from lorawiz.dataset.records import Crop, ImageRecord
 from lorawiz.spec.annotating import CropTable
 from lorawiz.spec.tables import DatasetTable
 
 Shares = tuple[float, float, float, float]
 """A box as (left, top, right, bottom), in shares of the picture's width and height."""
+
+
+def set_crop(record: ImageRecord, crop: Crop | None) -> ImageRecord:
+    """The record with a crop that a detector chose."""
+    return replace(record, crop=crop, crop_made=_fingerprint(crop))
+
+
+def is_crop_by_hand(record: ImageRecord) -> bool:
+    """Whether somebody set, moved or took away the crop: in a screen, an editor or by git."""
+    if record.hand.crop:
+        return True
+    return _fingerprint(record.crop) != record.crop_made
+
+
+def _fingerprint(crop: Crop | None) -> str:
+    """Six hex digits of a crop; empty for none."""
+    return "" if crop is None else hashlib.blake2b(repr(crop).encode(), digest_size=3).hexdigest()
 
 
 def choose_crop(

@@ -11,7 +11,7 @@ import platform
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -39,6 +39,8 @@ class Model:
     """As the spec calls it."""
     revision: str
     """SHA-256 of its weights."""
+    threshold: float | None = field(default=None, compare=False)
+    """The score from which it says something."""
 
     @property
     def slug(self) -> str:
@@ -180,6 +182,7 @@ def merge_journals(project: Project, model: Model) -> Path | None:
                 "kind": model.kind,
                 "model": model.name,
                 "revision": model.revision,
+                **({} if model.threshold is None else {"threshold": model.threshold}),
             }
             ordered = (lines[image_path] for image_path in sorted(lines))
             write_parts_atomically(target, _chain(dump_json_line(header), ordered))

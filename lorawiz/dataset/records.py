@@ -63,6 +63,8 @@ class ImageRecord:
     """The words that came with the image, where those in use differ from them."""
     made: str = ""
     """Fingerprint of caption and tags as lorawiz last wrote them: see dataset/words.py."""
+    crop_made: str = ""
+    """Fingerprint of the crop as `lorawiz crop` last set it: see dataset/crops.py."""
 
     @property
     def is_trained(self) -> bool:
@@ -152,16 +154,16 @@ def _iter_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 _ORDER = (
     "image_path", "caption", "tags", "hand", "keep", "crop", "mask", "width", "height", "sha256",
-    "status", "reason", "source", "made",
+    "status", "reason", "source", "made", "crop_made",
 )  # fmt: skip
 _DEFAULTS: dict[str, Any] = {
     "keep": True, "crop": None, "status": "ok", "reason": "", "mask": "", "hand": Hand(),
-    "source": None, "made": "",
+    "source": None, "made": "", "crop_made": "",
 }  # fmt: skip
 _TYPES: dict[str, type] = {
     "image_path": str, "caption": str, "tags": list, "keep": bool, "width": int, "height": int,
     "sha256": str, "status": str, "reason": str, "mask": str, "hand": dict, "source": dict,
-    "made": str,
+    "made": str, "crop_made": str,
 }  # fmt: skip
 _HAND_TYPES: dict[str, type] = {
     "caption": bool, "crop": bool, "add": list, "remove": list, "first": list,

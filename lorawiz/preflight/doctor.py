@@ -112,16 +112,40 @@ def _ask_attention() -> Iterator[Answer]:
         )  # fmt: skip
 
 
+_OPTIONAL = (
+    # module, the packages that bring it, what it is for, what installs it
+    ("bitsandbytes", ("bitsandbytes",), "8-bit optimizers", ""),
+    ("onnxruntime", ("onnxruntime", "onnxruntime-gpu"), "taggers", "train"),
+    ("ai_edge_litert", ("ai-edge-litert",), "faces and cut-outs", "train"),
+    ("pillow_heif", ("pillow-heif",), "phone photos (HEIC)", "heif"),
+    ("pillow_jxl", ("pillow-jxl-plugin",), "JPEG XL", "jxl"),
+)
+
+
 def _ask_optional() -> Iterator[Answer]:
-    for module, use in (
-        ("bitsandbytes", "8-bit optimizers"), ("onnxruntime", "taggers"), ("pillow_heif", "phone photos (HEIC)"),
-    ):  # fmt: skip
-        found = importlib.util.find_spec(module) is not None
-        text = metadata.version(module.replace("_", "-")) if found else f"not installed ({use})"
-        fix = "pip install 'lorawiz[heif]'" if module == "pillow_heif" and not found else ""
-        yield Answer(module.replace("_", "-"), "ok", text, fix)
-    if importlib.util.find_spec("onnxruntime") is not None:
-        yield from _ask_onnx_providers()
+    for module, packages, use, extra in _OPTIONAL:
+        versions = [f"{name} {version}" for name in packages if (version := _find_version(name))]
+        name = packages[0]
+        if not versions:
+            fix = f"pip install 'lorawiz[{extra}]'" if extra else ""
+            yield Answer(name, "ok", f"not installed ({use})", fix)
+        elif len(versions) > 1:
+            yield Answer(
+                name, "warning", f"{' and '.join(versions)}: together they run on the CPU",
+                f"pip uninstall {' '.join(packages)} && pip install {packages[-1]}",
+            )  # fmt: skip
+        else:
+            yield Answer(name, "ok", versions[0].removeprefix(f"{name} "))
+        if module == "onnxruntime" and versions:
+            yield from _ask_onnx_providers()
+
+
+def _find_version(package: str) -> str:
+    """The package's version; empty where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _ask_onnx_providers() -> Iterator[Answer]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from lorawiz.annotate.protocols import Face, FloatArray, Segmenter
+from lorawiz.annotate.protocols import MIN_SCORE, Face, FloatArray, Segmenter
 from lorawiz.annotate.registry import (
     CAPTIONERS,
     FACE_DETECTORS,
@@ -39,7 +39,7 @@ def build_tag_job(project: Project, spec: Spec) -> Job:
         rounded = {name: round(score, _SCORE_DIGITS) for name, score in scores.items()}
         return {"scores": rounded, "categories": _by_category(scores, categories)}
 
-    model = Model("tags", spec.tag.model, tagger.revision)
+    model = Model("tags", spec.tag.model, tagger.revision, MIN_SCORE)
     load = _content_loader(project, spec, tagger.min_side)
     return Job(model, tagger, spec.tag.batch_size, load, _content_view(spec), as_json)
 
@@ -58,7 +58,7 @@ def build_caption_job(project: Project, spec: Spec) -> Job:
 def build_face_job(project: Project, spec: Spec) -> Job:
     """Raises MissingExtraError."""
     detector = FACE_DETECTORS[spec.crop.detector](spec.crop)
-    model = Model("faces", spec.crop.detector, detector.revision)
+    model = Model("faces", spec.crop.detector, detector.revision, spec.crop.min_score)
     return Job(
         model, detector, 1, _whole_loader(project, spec, detector.min_side),
         # the search goes on in smaller parts until something scores as high

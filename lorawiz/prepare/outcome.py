@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lorawiz.dataset.crops import choose_crop
+from lorawiz.dataset.crops import choose_crop, is_crop_by_hand, set_crop
 from lorawiz.dataset.evidence import Evidence, evidence_path, faces_of, iter_evidence
 from lorawiz.dataset.records import Dataset, ImageRecord
 from lorawiz.dataset.settling import settle_words
@@ -140,12 +140,16 @@ def _run_words(
     project: Project, spec: Spec, job: Job, did: str, redo: bool, on_progress: OnProgress
 ) -> Outcome:
     # lines that were edited outside are told apart from the old evidence, before there is new
-    settle_words(project, spec, "outside edits")
+    before = settle_words(project, spec, "clean")
     report = run_job(project, job, _usable(project), this_shard(), redo, on_progress)
-    applied = settle_words(project, spec, did)
-    remarks = [f"{show_count(applied.num_changed, 'line')} of dataset.jsonl changed"]
-    remarks += [f"{path}: edited meanwhile, left as it is" for path in applied.gave_way]
-    return _outcome(did, job, report, applied.num_changed, remarks, ())
+    after = settle_words(project, spec, did)
+    num_changed = before.num_changed + after.num_changed
+    remarks = [f"{show_count(num_changed, 'line')} of dataset.jsonl changed"]
+    remarks += [
+        f"{visible_text(path)}: edited meanwhile, left as it is"
+        for path in (*before.gave_way, *after.gave_way)
+    ]
+    return _outcome(did, job, report, num_changed, remarks, ())
 
 
 def _outcome(
@@ -183,13 +187,13 @@ def _load(project: Project, job: Job) -> list[Evidence]:
 def _with_crop(
     record: ImageRecord, evidence: Evidence | None, spec: Spec, redo: bool
 ) -> ImageRecord:
-    if evidence is None or not evidence.is_about(record) or record.hand.crop:
+    if evidence is None or not evidence.is_about(record) or is_crop_by_hand(record):
         return record
     if record.crop is not None and not redo:
         return record
     boxes = [(left, top, right, bottom) for left, top, right, bottom, _ in faces_of(evidence)]
     crop = choose_crop(boxes, (record.width, record.height), spec.crop, spec.dataset)
-    return replace(record, crop=crop)
+    return set_crop(record, crop)
 
 
 def _with_mask(record: ImageRecord, evidence: Evidence | None) -> ImageRecord:

@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from lorawiz.dataset.records import load_dataset
+from lorawiz.dataset.records import Hand, load_dataset, save_dataset
 from lorawiz.paths import Project
 from tests.cli.runner import lorawiz
 from tests.support.hub import serve_hub
@@ -59,15 +60,24 @@ def test_crop_finds_the_faces_and_undo_takes_the_boxes_back(tmp_path: Path) -> N
     assert lorawiz("redo", cwd=project.root).code == 2
 
 
-def test_a_box_by_hand_stays(tmp_path: Path) -> None:
+def test_boxes_by_hand_stay(tmp_path: Path) -> None:
+    """A box that was moved, taken away or set in an editor is not the detector's any more."""
     project = face_project(tmp_path)
-    text = project.dataset.read_text().replace(
-        '"tags": ["', '"hand": {"crop": true}, "tags": ["', 1
-    )
-    text = text.replace('"width"', '"hand": {"crop": true}, "crop": [0, 0, 9, 9], "width"', 1)
-    project.dataset.write_text(text)
+    assert lorawiz("crop", cwd=project.root).code == 0
+    dataset = load_dataset(project.dataset)
+    cropped = [record for record in dataset.records if record.crop]
+    moved = replace(cropped[0], crop=(0, 0, 9, 9))
+    gone = replace(cropped[1], crop=None)
+    set_by_screen = replace(dataset.records[-1], crop=(1, 1, 50, 50), hand=Hand(crop=True))
+    save_dataset(project.dataset, dataset.with_records([moved, gone, set_by_screen]))
+    lorawiz("set", "crop.margin", "0.1", cwd=project.root)
     assert lorawiz("crop", "--redo", cwd=project.root).code == 0
-    assert load_dataset(project.dataset).records[0].crop == (0, 0, 9, 9)
+    after = {record.image_path: record.crop for record in load_dataset(project.dataset).records}
+    assert after[moved.image_path] == (0, 0, 9, 9)
+    assert after[gone.image_path] is None
+    assert after[set_by_screen.image_path] == (1, 1, 50, 50)
+    others = [record for record in cropped[2:]]
+    assert all(after[record.image_path] != record.crop for record in others)
 
 
 def test_cutout_masks_and_a_lost_mask_is_made_again(tmp_path: Path) -> None:
