@@ -59,7 +59,7 @@ def cutout(redo: bool = REDO, preview: str = PREVIEW, as_json: bool = JSON) -> N
 
 
 def caption(redo: bool = REDO, as_json: bool = JSON) -> None:
-    """Describe the images that have no caption yet; captions written by hand stay.
+    """Describe the images that have no caption yet; those brought or written by hand stay.
 
     Under accelerate launch -m lorawiz caption, several processes share the work.
     """
@@ -74,7 +74,7 @@ def caption(redo: bool = REDO, as_json: bool = JSON) -> None:
 
 
 def tag(redo: bool = REDO, as_json: bool = JSON) -> None:
-    """Tag the images that have no tags yet, and clean; tags changed by hand stay changed.
+    """Tag the images that have no tags yet, and clean; what was brought or changed by hand stays.
 
     Under accelerate launch -m lorawiz tag, several processes share the work.
     """

@@ -48,6 +48,8 @@ class JobReport:
     num_done: int = 0
     num_known: int = 0
     """Images that had been looked at before."""
+    num_own: int = 0
+    """Images passed over because they have words of their own."""
     failures: list[Failure] = field(default_factory=list)
     loop_s: float = 0.0
     """Seconds spent on the images, the model's loading not counted."""
@@ -60,17 +62,19 @@ def run_job(
     shard: Shard,
     redo: bool = False,
     on_progress: OnProgress = lambda done, total: None,
+    has_own: Callable[[ImageRecord], bool] = lambda record: False,
 ) -> JobReport:
     """Let the model look at this shard's images that it has not seen yet, or at all of them.
 
-    Findings are on the disk batch by batch; what a kill interrupts goes on with the next call.
+    Without `redo` it leaves those alone that have their own of what it would say. Findings are on the disk batch by batch; what a kill interrupts goes on with the next call.
     """
     mine = shard.take(records)
     # what an earlier, killed job had done counts
     merge_journals(project, job.model)
     seen = {} if redo else _looked_at(project, job)
-    pending = [record for record in mine if not _is_known(job, record, seen)]
-    report = JobReport(num_known=len(mine) - len(pending))
+    unseen = [record for record in mine if not _is_known(job, record, seen)]
+    pending = [record for record in unseen if redo or not has_own(record)]
+    report = JobReport(num_known=len(mine) - len(unseen), num_own=len(unseen) - len(pending))
     done = 0
     on_progress(done, len(pending))
     journal = Journal(project, job.model)

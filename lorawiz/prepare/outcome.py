@@ -1,6 +1,6 @@
 """What `crop`, `cutout`, `caption` and `tag` do: run the job, then settle the dataset."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +9,7 @@ from lorawiz.dataset.evidence import Evidence, evidence_path, faces_of, iter_evi
 from lorawiz.dataset.records import Dataset, ImageRecord
 from lorawiz.dataset.settling import settle_words
 from lorawiz.dataset.store import change_dataset, read_dataset
+from lorawiz.dataset.words import raw_words
 from lorawiz.errors import DatasetError, visible_text
 from lorawiz.paths import Project
 from lorawiz.prepare.jobs import Job, JobReport, OnProgress, run_job
@@ -62,6 +63,7 @@ class Outcome:
             "shard": [self.shard.index, self.shard.count],
             "done": self.report.num_done,
             "known": self.report.num_known,
+            "own": self.report.num_own,
             "failed": {each.image_path: each.reason for each in self.report.failures},
             "changed": self.num_changed,
             "loop_s": round(self.report.loop_s, 3),
@@ -71,13 +73,22 @@ class Outcome:
 
 def run_tag(project: Project, spec: Spec, redo: bool, on_progress: OnProgress) -> Outcome:
     """Tag what has no tags yet, and clean. Raises LorawizError."""
-    return _run_words(project, spec, build_tag_job(project, spec), "tagged", redo, on_progress)
+
+    def has_own(record: ImageRecord) -> bool:
+        return bool(raw_words(record).tags) and not spec.tag.append_tags
+
+    job = build_tag_job(project, spec)
+    return _run_words(project, spec, job, "tagged", has_own, redo, on_progress)
 
 
 def run_caption(project: Project, spec: Spec, redo: bool, on_progress: OnProgress) -> Outcome:
     """Caption what has no caption yet. Raises LorawizError."""
+
+    def has_own(record: ImageRecord) -> bool:
+        return bool(raw_words(record).caption) or record.hand.caption
+
     job = build_caption_job(project, spec)
-    return _run_words(project, spec, job, "captioned", redo, on_progress)
+    return _run_words(project, spec, job, "captioned", has_own, redo, on_progress)
 
 
 def run_crop(
@@ -137,14 +148,22 @@ def run_cutout(project: Project, spec: Spec, redo: bool, on_progress: OnProgress
 
 
 def _run_words(
-    project: Project, spec: Spec, job: Job, did: str, redo: bool, on_progress: OnProgress
+    project: Project,
+    spec: Spec,
+    job: Job,
+    did: str,
+    has_own: Callable[[ImageRecord], bool],
+    redo: bool,
+    on_progress: OnProgress,
 ) -> Outcome:
     # lines that were edited outside are told apart from the old evidence, before there is new
     before = settle_words(project, spec, "clean")
-    report = run_job(project, job, _usable(project), this_shard(), redo, on_progress)
+    report = run_job(project, job, _usable(project), this_shard(), redo, on_progress, has_own)
     after = settle_words(project, spec, did)
     num_changed = before.num_changed + after.num_changed
     remarks = [f"{show_count(num_changed, 'line')} of dataset.jsonl changed"]
+    if report.num_own:
+        remarks.append(f"{report.num_own} have their own and were left alone (--redo for all)")
     remarks += [
         f"{visible_text(path)}: edited meanwhile, left as it is"
         for path in (*before.gave_way, *after.gave_way)

@@ -155,6 +155,27 @@ def test_a_broken_image_is_named_and_the_others_are_tagged(tmp_path: Path) -> No
     assert [bool(r.tags) for r in load_dataset(project.dataset).records] == [True, False, True]
 
 
+def test_words_that_came_with_an_image_are_left_alone_until_all_are_asked_for(
+    tmp_path: Path,
+) -> None:
+    project = make_project(tmp_path, 2, {"tag.model": "tiny"}, tags=("mine",), caption="my caption")
+    build_wd14(project.models / "tiny", side=64)
+    save_photo(tmp_path / "new.jpg", seed=7)
+    lorawiz("add", str(tmp_path / "new.jpg"), cwd=project.root)
+    before = project.dataset.read_text().splitlines()
+    answer = lorawiz("tag", cwd=project.root)
+    assert "1 image tagged" in answer.err
+    assert "2 have their own and were left alone (--redo for all)" in answer.err
+    assert project.dataset.read_text().splitlines()[:2] == before[:2]
+    assert lorawiz("tag", "--redo", cwd=project.root).code == 0
+    record = load_dataset(project.dataset).records[0]
+    assert "mine" not in record.tags
+    assert record.source is not None
+    assert (record.caption, record.source.tags) == ("my caption", ("mine",))
+    lorawiz("undo", cwd=project.root)
+    assert project.dataset.read_text().splitlines()[:2] == before[:2]
+
+
 def test_cleaning_shows_its_difference_before_it_makes_it(tagged: Project) -> None:
     tag = load_dataset(tagged.dataset).records[0].tags[0]
     rules = f'\n[[clean]]\nrule = "remove"\ntags = ["{tag}"]\n[[clean]]\nrule = "prepend"\ntags = ["{{trigger}}"]\n'
