@@ -16,6 +16,7 @@ from lorawiz.errors import ProjectError
 
 SPEC_FILE = "lorawiz.toml"
 _REMEMBERED_BYTES = 64 << 20
+_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,53 @@ def write_parts_atomically(path: Path, parts: Iterable[bytes]) -> None:
         _remove(Path(name))
         raise
     fsync_folder(path.parent)
+
+
+def append_durably(path: Path, start: int, parts: Iterable[bytes]) -> int:
+    """Write `parts` at `start` bytes of a journal, over what a crash left there, and fsync.
+
+    Returns where they end. Raises OSError that names the file; the journal then ends at `start`
+    as before.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        os.ftruncate(descriptor, start)
+        os.lseek(descriptor, start, os.SEEK_SET)
+        end = start
+        for chunk in _in_chunks(parts):
+            # unbuffered, so that nothing is left to be written after a failure
+            end += _write_whole(descriptor, chunk)
+        os.fsync(descriptor)
+    except BaseException as error:
+        with suppress(OSError):
+            os.ftruncate(descriptor, start)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)
+        raise
+    finally:
+        os.close(descriptor)
+    return end
+
+
+def _in_chunks(parts: Iterable[bytes]) -> Iterator[bytes]:
+    waiting: list[bytes] = []
+    size = 0
+    for part in parts:
+        waiting.append(part)
+        size += len(part)
+        if size >= _CHUNK_BYTES:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
+
+
+def _write_whole(descriptor: int, chunk: bytes) -> int:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    return len(chunk)
 
 
 def _remove(path: Path) -> None:

@@ -5,14 +5,15 @@ its end was cut off by a crash and never happened.
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 from lorawiz.dataset.records import ImageRecord, dump_json_line, record_as_json
+from lorawiz.paths import append_durably, write_parts_atomically
 
 Kind = Literal["do", "undo", "redo"]
 _KEPT_BYTES = 512 << 20
@@ -73,20 +74,9 @@ class EditJournal:
         time = datetime.now(UTC).isoformat(timespec="seconds")
         header = EditHeader(number, what, kind, time)
         opening = {"edit": number, "what": what, "kind": kind, "time": time}
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("r+b" if self._path.exists() else "w+b") as file:
-            file.truncate(start)  # what a crash cut off
-            file.seek(start)
-            try:
-                file.write(dump_json_line(opening))
-                for change in changes:
-                    file.write(dump_json_line([change.image_path, change.before, change.after]))
-                file.write(dump_json_line({"end": number}))
-                file.flush()
-                os.fsync(file.fileno())
-            except BaseException:
-                os.ftruncate(file.fileno(), start)
-                raise
+        lines = (dump_json_line([each.image_path, each.before, each.after]) for each in changes)
+        parts = chain([dump_json_line(opening)], lines, [dump_json_line({"end": number})])
+        append_durably(self._path, start, parts)
         return header
 
     def iter_changes(self, start_bytes: int = 0) -> Iterator[tuple[EditHeader, Change]]:
@@ -127,8 +117,6 @@ class EditJournal:
         size = self.size_bytes
         if size <= _KEPT_BYTES:
             return 0
-        from lorawiz.paths import write_parts_atomically
-
         cut = self._first_edit_after(size - _KEPT_BYTES // 2)
         write_parts_atomically(self._path, self._iter_raw(cut))
         return cut

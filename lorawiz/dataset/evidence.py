@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from lorawiz.dataset.records import ImageRecord, dump_json_line
 from lorawiz.errors import DatasetError
-from lorawiz.paths import Project, write_parts_atomically
+from lorawiz.paths import Project, append_durably, write_parts_atomically
 
 Kind = Literal["tags", "captions", "faces", "masks"]
 FaceBox = tuple[float, float, float, float, float]
@@ -137,19 +137,16 @@ class Journal:
         self.path = folder / name
         self._lock = FileLock(f"{self.path}.lock")
         self._lock.acquire()
-        self._file = self.path.open("ab")
+        self._end_bytes = 0
 
     def append(self, batch: Sequence[Evidence]) -> None:
-        """Write a batch's lines; they are on the disk when this returns."""
+        """Write a batch's lines; they are on the disk when this returns. Raises OSError."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         lines = [dump_json_line(_as_json(each, each.time or now)) for each in batch]
-        self._file.write(b"".join(lines))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self._end_bytes = append_durably(self.path, self._end_bytes, lines)
 
     def close(self) -> None:
         """Let go: whoever merges next takes what is in it."""
-        self._file.close()
         self._lock.release()
 
 

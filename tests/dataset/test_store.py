@@ -143,6 +143,26 @@ def test_a_full_disk_while_folding_loses_nothing(
     assert project.dataset.read_bytes() == before
 
 
+def test_a_full_disk_while_an_edit_is_written_leaves_the_journal_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_dataset(tmp_path)
+    change_dataset(project, "remove hat", without("hat"))
+    journal = project.private / "edits.jsonl"
+    before = journal.read_bytes()
+
+    def fail(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lorawiz.paths.os.fsync", fail)
+        with pytest.raises(OSError, match="No space left") as caught:
+            change_dataset(project, "remove smile", without("smile"))
+    assert caught.value.filename == str(journal)
+    assert journal.read_bytes() == before
+    assert [r.tags for r in read_dataset(project).records] == [("smile",)] * 3
+
+
 def test_a_lost_note_of_what_is_folded_does_no_harm(tmp_path: Path) -> None:
     project = make_dataset(tmp_path)
     change_dataset(project, "remove hat", without("hat"))

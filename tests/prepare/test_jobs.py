@@ -154,9 +154,10 @@ def test_a_full_disk_keeps_what_was_written(tmp_path: Path, monkeypatch: Any) ->
         real(descriptor)
 
     with monkeypatch.context() as patch:
-        patch.setattr("lorawiz.dataset.evidence.os.fsync", fsync)
-        with pytest.raises(OSError, match="No space left"):
+        patch.setattr("lorawiz.paths.os.fsync", fsync)
+        with pytest.raises(OSError, match="No space left") as caught:
             run(project, MeanColour())
+        assert ".lorawiz/evidence" in str(caught.value.filename)
     assert run(project, MeanColour()).num_known >= 4
     assert len(evidence(project)) == 6
 
