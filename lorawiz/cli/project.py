@@ -133,11 +133,12 @@ def find_sources(paths: list[Path]) -> "Found":
 def add_sources(root: Path, found: "Found", link: bool) -> "AddReport":
     """Bring the images in and say on stderr what became of them."""
     from lorawiz.dataset.adding import add_images
+    from lorawiz.dataset.decoding import DecoderPool
     from lorawiz.paths import Project
 
     try:
-        with progress("adding") as on_progress:
-            report = add_images(Project(root), found.sources, link, on_progress)
+        with DecoderPool() as decoders, progress("adding") as on_progress:
+            report = add_images(Project(root), found.sources, link, on_progress, decoders.look_at)
     except (KeyboardInterrupt, OSError):
         typer.echo("stopped: what was added so far stays; the same command goes on", err=True)
         raise

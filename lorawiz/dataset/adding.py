@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lorawiz.dataset.archives import Archive, UnreadableMemberError, member_name
-from lorawiz.dataset.facts import PictureFacts, append_facts, measure_picture
-from lorawiz.dataset.images import BrokenImageError, decode_image, is_image_name
+from lorawiz.dataset.decoding import LookAt, look_at
+from lorawiz.dataset.facts import PictureFacts, append_facts
+from lorawiz.dataset.images import BrokenImageError, is_image_name
 from lorawiz.dataset.names import name_key, numbered_name
 from lorawiz.dataset.parallel import map_in_order
 from lorawiz.dataset.records import ImageRecord, relative_image_path
@@ -99,6 +100,7 @@ def add_images(
     sources: Sequence[Source],
     link: bool = False,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    look_at: LookAt = look_at,
 ) -> AddReport:
     """Copy (or link) `sources` into images/ and write their lines.
 
@@ -117,7 +119,7 @@ def add_images(
         adding = _Adding(project)
         stack.enter_context(adding.saved_at_the_end())
         folder = None if link else stack.enter_context(_temporary_folder(project))
-        reader = _Reader(project, archives, folder, adding.hashes)
+        reader = _Reader(project, archives, folder, adding.hashes, look_at)
         brought = stack.enter_context(closing(map_in_order(reader.bring, sources)))
         for done, (source, each) in enumerate(zip(sources, brought, strict=True), 1):
             adding.take(source, each)
@@ -151,7 +153,9 @@ class _Reader:
         archives: dict[Path, Archive],
         folder: Path | None,
         known: set[str],
+        look_at: LookAt,
     ) -> None:
+        self._look_at_file = look_at
         self._images = project.images.resolve()
         self._archives = archives
         self._folder = folder
@@ -174,7 +178,7 @@ class _Reader:
             if sha256 in self._known:
                 return _Brought(sha256)
             if self._folder is None or _lies_in(path, self._images):
-                return _look_at(path, sha256, None)
+                return self._look_at(path, sha256, None)
             file.seek(0)
             return self._look_at_copy(path.name, _iter_chunks(file), os.fstat(file.fileno()))
 
@@ -191,7 +195,16 @@ class _Reader:
         if sha256 in self._known:
             copy.unlink()
             return _Brought(sha256)
-        return _look_at(copy, sha256, copy)
+        return self._look_at(copy, sha256, copy)
+
+    def _look_at(self, path: Path, sha256: str, copy: Path | None) -> _Brought:
+        """Decode the file in full, once."""
+        try:
+            look = self._look_at_file(path)
+        except BrokenImageError as error:
+            reason = error.message.removeprefix(f"{visible_text(path.name)}: ")
+            return _Brought(sha256, copy, reason=reason)
+        return _Brought(sha256, copy, look.width, look.height, look.facts)
 
 
 class _Adding:
@@ -429,16 +442,6 @@ def _write_copy(copy: Path, chunks: Iterator[bytes]) -> str:
         copy.unlink(missing_ok=True)
         raise
     return digest.hexdigest()
-
-
-def _look_at(path: Path, sha256: str, copy: Path | None) -> _Brought:
-    """Decode the file in full, once."""
-    try:
-        found, picture = decode_image(path)
-    except BrokenImageError as error:
-        reason = error.message.removeprefix(f"{visible_text(path.name)}: ")
-        return _Brought(sha256, copy, reason=reason)
-    return _Brought(sha256, copy, found.width, found.height, measure_picture(picture))
 
 
 def _discard(brought: _Brought) -> None:

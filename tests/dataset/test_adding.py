@@ -18,6 +18,7 @@ from typing import BinaryIO
 import pytest
 
 from lorawiz.dataset import adding as adding_module
+from lorawiz.dataset import decoding as decoding_module
 from lorawiz.dataset.adding import AddReport, Source, add_images
 from lorawiz.dataset.facts import load_facts
 from lorawiz.dataset.finding_images import find_images
@@ -159,7 +160,7 @@ def test_a_broken_image_is_mended_by_adding_it_again(
         raise BrokenImageError(f"{path.name}: needs the extra 'heif'")
 
     with monkeypatch.context() as patch:
-        patch.setattr(adding_module, "decode_image", fail)
+        patch.setattr(decoding_module, "decode_image", fail)
         report_of(project, photos / "IMG_0.jpg")
         assert report_of(project, photos / "IMG_0.jpg").known == [str(photos / "IMG_0.jpg")]
     report = report_of(project, photos / "IMG_0.jpg")
@@ -431,7 +432,7 @@ def test_an_image_is_decoded_once(
         decoded.append(path)
         return decode_image(path)
 
-    monkeypatch.setattr(adding_module, "decode_image", count)
+    monkeypatch.setattr(decoding_module, "decode_image", count)
     add(project, photos)
     add(project, photos)
     assert len(decoded) == 3
