@@ -4,60 +4,32 @@ Threads read, copy and decode; the main thread alone names files and writes line
 written every few seconds, so a kill loses moments, and what was copied is known again.
 """
 
-import hashlib
 import os
 import shutil
-import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
 
-from lorawiz.dataset.archives import Archive, UnreadableMemberError, member_name
+from lorawiz.dataset.archives import Archive
 from lorawiz.dataset.decoding import LookAt, look_at
 from lorawiz.dataset.facts import PictureFacts, append_facts
-from lorawiz.dataset.images import BrokenImageError, is_image_name
 from lorawiz.dataset.names import name_key, numbered_name
 from lorawiz.dataset.parallel import map_in_order
 from lorawiz.dataset.records import ImageRecord, relative_image_path
+from lorawiz.dataset.sources import Brought, Source, SourceReader, lies_in
 from lorawiz.dataset.store import add_records, read_dataset
 from lorawiz.errors import DatasetError, visible_text
 from lorawiz.paths import Project, file_sha256
 from lorawiz.wording import show_bytes
 
-_CHUNK_BYTES = 1 << 20
 _SAVE_EVERY_S = 10.0
 _SAVE_SHARE = 20
 """Between two saves there is at least so many times what a save takes: 5 % of the time."""
 _TEMPORARY = ".adding-"
 _LEFTOVER_AFTER_S = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """An image to bring in, with the words that came with it."""
-
-    path: Path
-    """The image, or the zip file it lies in."""
-    caption: str = ""
-    tags: tuple[str, ...] = ()
-    member: str = ""
-    """Its name in the zip file."""
-    unread: str = ""
-    """Why the words beside it could not be read."""
-
-    @property
-    def shown(self) -> str:
-        """Where it is, for the user; not yet made visible."""
-        return f"{self.path}/{self.member}" if self.member else str(self.path)
-
-    @property
-    def name(self) -> str:
-        """Its file name alone, so that nothing in a zip file can leave images/."""
-        return member_name(self.member) if self.member else self.path.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,92 +91,13 @@ def add_images(
         adding = _Adding(project)
         stack.enter_context(adding.saved_at_the_end())
         folder = None if link else stack.enter_context(_temporary_folder(project))
-        reader = _Reader(project, archives, folder, adding.hashes, look_at)
+        reader = SourceReader(project, archives, folder, adding.hashes, look_at)
         brought = stack.enter_context(closing(map_in_order(reader.bring, sources)))
         for done, (source, each) in enumerate(zip(sources, brought, strict=True), 1):
             adding.take(source, each)
             adding.save_when_due()
             on_progress(done, len(sources))
     return adding.report
-
-
-@dataclass(frozen=True, slots=True)
-class _Brought:
-    """What a thread made of a source: its bytes, hashed and looked at."""
-
-    sha256: str = ""
-    file: Path | None = None
-    """A copy that waits for its name; None where the file itself is linked to or in place."""
-    width: int = 0
-    height: int = 0
-    facts: PictureFacts | None = None
-    reason: str = ""
-    """Why it is broken."""
-    skipped: str = ""
-    """Why it could not be read."""
-
-
-class _Reader:
-    """The threads' part: read, hash, copy aside, decode once."""
-
-    def __init__(
-        self,
-        project: Project,
-        archives: dict[Path, Archive],
-        folder: Path | None,
-        known: set[str],
-        look_at: LookAt,
-    ) -> None:
-        self._look_at_file = look_at
-        self._images = project.images.resolve()
-        self._archives = archives
-        self._folder = folder
-        self._known = known
-
-    def bring(self, source: Source) -> _Brought:
-        try:
-            if source.member:
-                chunks = self._archives[source.path].iter_bytes(source.member)
-                return self._look_at_copy(source.name, chunks)
-            return self._bring_file(source.path)
-        except _UnreadableError as error:
-            return _Brought(skipped=str(error))
-        except UnreadableMemberError as error:
-            return _Brought(skipped=error.reason)
-
-    def _bring_file(self, path: Path) -> _Brought:
-        with _open_regular(path) as file:
-            sha256 = _hash(_iter_chunks(file))
-            if sha256 in self._known:
-                return _Brought(sha256)
-            if self._folder is None or _lies_in(path, self._images):
-                return self._look_at(path, sha256, None)
-            file.seek(0)
-            return self._look_at_copy(path.name, _iter_chunks(file), os.fstat(file.fileno()))
-
-    def _look_at_copy(
-        self, name: str, chunks: Iterator[bytes], times: os.stat_result | None = None
-    ) -> _Brought:
-        assert self._folder is not None
-        # decoders go by the ending too
-        ending = Path(name).suffix if is_image_name(Path(name)) else ""
-        copy = self._folder / f"{os.urandom(8).hex()}{ending}"
-        sha256 = _write_copy(copy, chunks)
-        if times is not None:
-            os.utime(copy, ns=(times.st_atime_ns, times.st_mtime_ns))
-        if sha256 in self._known:
-            copy.unlink()
-            return _Brought(sha256)
-        return self._look_at(copy, sha256, copy)
-
-    def _look_at(self, path: Path, sha256: str, copy: Path | None) -> _Brought:
-        """Decode the file in full, once."""
-        try:
-            look = self._look_at_file(path)
-        except BrokenImageError as error:
-            reason = error.message.removeprefix(f"{visible_text(path.name)}: ")
-            return _Brought(sha256, copy, reason=reason)
-        return _Brought(sha256, copy, look.width, look.height, look.facts)
 
 
 class _Adding:
@@ -225,7 +118,7 @@ class _Adding:
         self._unsaved: list[ImageRecord] = []
         self._next_save = time.monotonic() + _SAVE_EVERY_S
 
-    def take(self, source: Source, brought: _Brought) -> None:
+    def take(self, source: Source, brought: Brought) -> None:
         """Give what a thread brought its name and line."""
         if brought.skipped:
             self.report.skipped.append(Skipped(source.shown, brought.skipped))
@@ -257,7 +150,7 @@ class _Adding:
             self._facts.append((brought.sha256, brought.facts))
         self.hashes.add(brought.sha256)
 
-    def _add(self, source: Source, brought: _Brought, in_place: str | None) -> ImageRecord:
+    def _add(self, source: Source, brought: Brought, in_place: str | None) -> ImageRecord:
         if source.unread:
             self.report.wordless.append(Skipped(source.shown, source.unread))
         image_path = in_place or self._place(source, brought)
@@ -299,12 +192,12 @@ class _Adding:
 
     def _find_in_place(self, source: Source) -> str | None:
         """The image path of a file that lies under images/ already."""
-        if source.member or not _lies_in(source.path, self._images):
+        if source.member or not lies_in(source.path, self._images):
             return None
         below = source.path.parent.resolve().relative_to(self._images)
         return relative_image_path(self._project, self._project.images / below / source.name)
 
-    def _place(self, source: Source, brought: _Brought) -> str:
+    def _place(self, source: Source, brought: Brought) -> str:
         """Put the file under images/ and return its path as dataset.jsonl writes it."""
         for name in self._iter_names(source.name):
             target = self._project.images / name
@@ -315,7 +208,7 @@ class _Adding:
                 return image_path
         raise AssertionError("names do not end")
 
-    def _put(self, source: Source, brought: _Brought, target: Path, image_path: str) -> bool:
+    def _put(self, source: Source, brought: Brought, target: Path, image_path: str) -> bool:
         """Whether the file could get this name."""
         if image_path in self._listed:
             return False
@@ -340,10 +233,6 @@ class _Adding:
             numbered = numbered_name(name, number)
             if name_key(f"images/{numbered}") not in self._names:
                 yield numbered
-
-
-class _UnreadableError(Exception):
-    """Why a file cannot be read."""
 
 
 def _open_archives(stack: ExitStack, sources: Sequence[Source]) -> dict[Path, Archive]:
@@ -384,67 +273,7 @@ def _temporary_folder(project: Project) -> Iterator[Path]:
         yield Path(name)
 
 
-@contextmanager
-def _open_regular(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading; pipes and devices are never waited for.
-
-    Raises _UnreadableError.
-    """
-    try:
-        if not path.is_file():
-            raise _UnreadableError("not a regular file" if path.exists() else "not there")
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
-    except (OSError, ValueError) as error:
-        raise _UnreadableError(_why(error)) from error
-    with os.fdopen(descriptor, "rb") as file:
-        # what it was may have been swapped in between
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _UnreadableError("not a regular file")
-        yield file
-
-
-_BINARY = getattr(os, "O_BINARY", 0)
-
-
-def _iter_chunks(file: BinaryIO) -> Iterator[bytes]:
-    while True:
-        try:
-            chunk = file.read(_CHUNK_BYTES)
-        except OSError as error:
-            raise _UnreadableError(_why(error)) from error
-        if not chunk:
-            return
-        yield chunk
-
-
-def _why(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _hash(chunks: Iterator[bytes]) -> str:
-    digest = hashlib.sha256()
-    for chunk in chunks:
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _write_copy(copy: Path, chunks: Iterator[bytes]) -> str:
-    """Write the bytes into a new file. Returns their SHA-256. Raises OSError."""
-    digest = hashlib.sha256()
-    try:
-        with copy.open("xb") as file:
-            for chunk in chunks:
-                digest.update(chunk)
-                file.write(chunk)
-    except BaseException as error:
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(copy.parent.parent)  # a write that fails does not say where
-        copy.unlink(missing_ok=True)
-        raise
-    return digest.hexdigest()
-
-
-def _discard(brought: _Brought) -> None:
+def _discard(brought: Brought) -> None:
     if brought.file is not None:
         brought.file.unlink()
 
@@ -460,7 +289,3 @@ def _move(file: Path, target: Path) -> bool:
         return True
     file.unlink()
     return True
-
-
-def _lies_in(path: Path, folder: Path) -> bool:
-    return path.parent.resolve().is_relative_to(folder)

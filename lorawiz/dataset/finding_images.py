@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from lorawiz.dataset.adding import Skipped, Source
+from lorawiz.dataset.adding import Skipped
 from lorawiz.dataset.archives import Archive, is_archive_name, member_name
 from lorawiz.dataset.images import is_image_name
+from lorawiz.dataset.sources import Source
 from lorawiz.errors import DatasetError, visible_text
 
 WORD_SUFFIXES = (".caption", ".txt")

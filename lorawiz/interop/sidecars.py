@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from lorawiz.dataset.adding import Source
 from lorawiz.dataset.archives import Archive, UnreadableMemberError
+from lorawiz.dataset.sources import Source
 from lorawiz.errors import visible_text
 
 MAX_TEXT_BYTES = 16 << 20

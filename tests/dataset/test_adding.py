@@ -19,12 +19,14 @@ import pytest
 
 from lorawiz.dataset import adding as adding_module
 from lorawiz.dataset import decoding as decoding_module
-from lorawiz.dataset.adding import AddReport, Source, add_images
+from lorawiz.dataset import sources as sources_module
+from lorawiz.dataset.adding import AddReport, add_images
 from lorawiz.dataset.facts import load_facts
 from lorawiz.dataset.finding_images import find_images
 from lorawiz.dataset.images import BrokenImageError, decode_image
 from lorawiz.dataset.names import numbered_name
 from lorawiz.dataset.records import load_dataset
+from lorawiz.dataset.sources import Source
 from lorawiz.errors import DatasetError
 from lorawiz.paths import Project, file_sha256
 from tests.support.projects import save_photo
@@ -271,8 +273,8 @@ def test_a_read_error_skips_one_file(
             with open_regular(path) as file:
                 yield file
 
-    open_regular = adding_module._open_regular
-    monkeypatch.setattr(adding_module, "_open_regular", open_torn)
+    open_regular = sources_module._open_regular
+    monkeypatch.setattr(sources_module, "_open_regular", open_torn)
     report = report_of(project, photos)
     assert [each.reason for each in report.skipped] == ["Input/output error"]
     assert len(report.added) == 2
@@ -281,7 +283,7 @@ def test_a_read_error_skips_one_file(
 def test_a_full_disk_leaves_what_was_added_and_no_rubbish(
     project: Project, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = adding_module._write_copy
+    write = sources_module._write_copy
 
     def fill_disk(copy: Path, chunks: object) -> str:
         digest = write(copy, chunks)  # type: ignore[arg-type]
@@ -290,12 +292,12 @@ def test_a_full_disk_leaves_what_was_added_and_no_rubbish(
         return digest
 
     save_photo(photos / "IMG_2.jpg", (300, 300), seed=2)
-    monkeypatch.setattr(adding_module, "_write_copy", fill_disk)
+    monkeypatch.setattr(sources_module, "_write_copy", fill_disk)
     with pytest.raises(OSError, match="No space left"):
         report_of(project, photos)
     assert files_in(project.images) == ["IMG_0.jpg", "IMG_1.jpg"]
     assert len(load_dataset(project.dataset).records) == 2
-    monkeypatch.setattr(adding_module, "_write_copy", write)
+    monkeypatch.setattr(sources_module, "_write_copy", write)
     assert add(project, photos) == ["images/IMG_2.jpg"]
 
 

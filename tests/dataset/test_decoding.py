@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lorawiz.dataset.adding import Source, add_images
+from lorawiz.dataset.adding import add_images
 from lorawiz.dataset.decoding import DecoderPool, look_at
 from lorawiz.dataset.images import BrokenImageError
 from lorawiz.dataset.records import load_dataset
+from lorawiz.dataset.sources import Source
 from tests.support.projects import make_project, save_photo
 
 TROUBLE = """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lorawiz.dataset.adding import Source
+from lorawiz.dataset.sources import Source
 from lorawiz.interop import sidecars
 from lorawiz.interop.sidecars import read_sidecars, split_tags
 

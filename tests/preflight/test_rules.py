@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from lorawiz.dataset.adding import Source, add_images
+from lorawiz.dataset.adding import add_images
 from lorawiz.dataset.evidence import Evidence, Journal, Model, merge_journals
 from lorawiz.dataset.records import load_dataset, save_dataset
+from lorawiz.dataset.sources import Source
 from lorawiz.families.checkpoints import Checkpoint
 from lorawiz.paths import Project
 from lorawiz.preflight import rules

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lorawiz.dataset.adding import Source, add_images
+from lorawiz.dataset.adding import add_images
+from lorawiz.dataset.sources import Source
 from lorawiz.paths import Project, write_atomically
 from lorawiz.spec.document import set_value
 
