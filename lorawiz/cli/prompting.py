@@ -13,11 +13,12 @@ from lorawiz.wording import show_count
 if TYPE_CHECKING:
     from lorawiz.dataset.batches import Item
     from lorawiz.dataset.records import Dataset, ImageRecord
+    from lorawiz.paths import Project
     from lorawiz.spec import Spec
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog="lorawiz prompts --epoch 1-3 --image IMG_0012.jpg")(prompts)
+    app.command(epilog="lorawiz prompts --epoch 1-3 --filter 'tokens:>75 or -tag:lyq'")(prompts)
 
 
 def prompts(
@@ -26,6 +27,12 @@ def prompts(
     ),
     image: list[str] = typer.Option(
         [], "--image", metavar="NAME", help="Only this image; can be repeated."
+    ),
+    filter_text: str = typer.Option(
+        "",
+        "--filter",
+        metavar="TEXT",
+        help="Only images that match: tokens:>75, -tag:smile, by:hand.",
     ),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
@@ -43,11 +50,46 @@ def prompts(
     chosen = {_find_record(name, dataset).image_path for name in image}
     if not records:
         raise DatasetError("there are no images to train on", "lorawiz add PHOTOS…")
+    if filter_text:
+        matching = _find_matching(filter_text, project, spec, records)
+        chosen = chosen & matching if chosen else matching
+        if not chosen:
+            raise DatasetError(f"no image matches {visible_text(filter_text)!r}")
     epochs = _parse_epochs(epoch, count_steps(spec, records).num_epochs, spec)
     shown = _iter_items(spec, records, chosen, epochs)
     lines = _iter_json(shown, spec) if as_json else _iter_lines(shown, spec)
     for line in lines:
         typer.echo(line)
+
+
+def _find_matching(
+    text: str, project: "Project", spec: "Spec", records: "Sequence[ImageRecord]"
+) -> set[str]:
+    """Paths of the images that a filter means. Raises DatasetError for one that is none."""
+    from lorawiz.dataset.evidence import load_faces
+    from lorawiz.dataset.facts import load_facts
+    from lorawiz.dataset.filters import FilterFacts, parse_filter
+    from lorawiz.dataset.problems import find_image_problems
+    from lorawiz.dataset.prompts import longest_prompt
+    from lorawiz.families.clip.counting import count_prompt_tokens
+
+    wanted = parse_filter(text)
+    faces = load_faces(project, spec.crop.detector)
+    facts = load_facts(project, records)
+    findings: dict[str, set[str]] = {}
+    for problem in find_image_problems(records, facts, faces, spec.crop.min_score):
+        findings.setdefault(problem.image_path, set()).add(problem.code)
+
+    def count_tokens(record: "ImageRecord") -> int:
+        return count_prompt_tokens(longest_prompt(record, spec, count_prompt_tokens))
+
+    def matches(record: "ImageRecord") -> bool:
+        found = None if faces is None else faces.get(record.image_path)
+        num_faces = None if found is None else len(found)
+        codes = findings.get(record.image_path, set())
+        return wanted.matches(FilterFacts(record, codes, num_faces, count_tokens))
+
+    return {record.image_path for record in records if matches(record)}
 
 
 def _iter_items(

@@ -258,3 +258,19 @@ def test_torch_is_never_imported(folder: Path) -> None:
     out, err = running.communicate(timeout=60)
     assert (running.returncode, err) == (0, "")
     assert len(json.loads(out)) == 4
+
+
+def test_a_filter_chooses_images(folder: Path) -> None:
+    project_in(folder, change=relabel(tags=("lyq", "scarf"), caption="a woman " * 40))
+    lines, _ = say("--filter", "tag:scarf")
+    assert [line.split()[0] for line in lines] == ["IMG_0000.jpg"]
+    lines, _ = say("--filter", "-tag:scarf name:IMG_0001* or tokens:>75")
+    assert [line.split()[0] for line in lines] == ["IMG_0000.jpg", "IMG_0001.jpg"]
+    lines, _ = say("--filter", "tag:smile", "--image", "IMG_0002.jpg")
+    assert [line.split()[0] for line in lines] == ["IMG_0002.jpg"]
+
+
+def test_a_filter_that_is_none_or_matches_nothing_is_told(folder: Path) -> None:
+    project_in(folder)
+    assert "column 1" in refusal("--filter", "tga:smile").message
+    assert "no image matches 'tag:scarf'" in refusal("--filter", "tag:scarf").message
