@@ -8,7 +8,17 @@ from typing import NoReturn
 
 import typer
 
-from lorawiz.cli import checking, cleaning, demo, preparing, project, prompting, runs, settings
+from lorawiz.cli import (
+    checking,
+    cleaning,
+    demo,
+    preparing,
+    project,
+    prompting,
+    reviewing,
+    runs,
+    settings,
+)
 from lorawiz.errors import LorawizError
 
 # typer brings a click of its own and exports only the leaves of its error tree
@@ -24,7 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo, project, preparing, cleaning, prompting, settings, checking, runs):
+for module in (
+    demo, project, preparing, cleaning, prompting, reviewing, settings, checking, runs,
+):  # fmt: skip
     module.register(app)
 
 

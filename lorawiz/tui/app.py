@@ -1,38 +1,103 @@
-"""The app around the live panel, and the one call that shows it."""
+"""The app around every screen, and the calls that show one."""
 
 import os
-from typing import Literal
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Literal
 
-from textual.app import App
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
+from lorawiz.dataset.store import read_dataset
+from lorawiz.errors import visible_text
+from lorawiz.paths import Project
 from lorawiz.runs.folder import RunFolder
+from lorawiz.spec import load_spec
 from lorawiz.tui.follow import Clock, RunFollower, utc_now
-from lorawiz.tui.images import choose_image_widget
+from lorawiz.tui.images import ImageWidget, choose_image_widget
+from lorawiz.tui.language import tr
+from lorawiz.tui.review.screen import ReviewScreen
+from lorawiz.tui.review.session import ReviewSession
 from lorawiz.tui.screens.run import RunScreen
-from lorawiz.tui.theme import LORAWIZ_THEME
+from lorawiz.tui.theme import THEMES, find_theme, keep_theme
 
 Departure = Literal["detached", "ended", "stopped"]
 """detached: the run goes on; ended: it was over; stopped: it was asked to stop here, and did."""
 
+BuildScreen = Callable[[ImageWidget | None], Screen[Any]]
 
-class PanelApp(App[Departure], inherit_bindings=False):
+
+class LorawizApp(App[Any], inherit_bindings=False):
+    """Shows one screen and those that it opens; the palette holds its keys and the themes."""
+
+    ALLOW_SELECT = False
+    # Textual binds the palette to a key with words that no catalogue has
+    ENABLE_COMMAND_PALETTE = False
+    TITLE = "lorawiz"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+p", "command_palette", "palette", show=False, tooltip="find an action"),
+    ]
+
+    def __init__(self, build_screen: BuildScreen) -> None:
+        super().__init__()
+        self.use_command_palette = True
+        self.animation_level = "none"
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        if "TEXTUAL_THEME" not in os.environ:
+            self.theme = find_theme()
+        # asks the terminal, which has to be done before the keyboard is read
+        self.image_widget = choose_image_widget()
+        self._build_screen = build_screen
+
+    def get_default_screen(self) -> Screen[Any]:
+        return self._build_screen(self.image_widget)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """What the palette lists: the screen's keys that do something now, then the themes."""
+        seen: set[str] = set()
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            is_listed = active.enabled and active.tooltip and active.node is not self
+            if not is_listed or binding.action in seen:
+                continue
+            seen.add(binding.action)
+            name = f"{tr(active.tooltip)}  {self.get_key_display(binding)}"
+            yield SystemCommand(name, "", _Press(self, active.node, binding.action))
+        for theme in THEMES:
+            name = tr("theme: {name}", name=theme)
+            yield SystemCommand(name, "", _ChooseTheme(self, theme))
+
+
+class _Press:
+    """What a key of a screen does, from the palette."""
+
+    def __init__(self, app: LorawizApp, node: Any, action: str) -> None:
+        self._app, self._node, self._action = app, node, action
+
+    async def __call__(self) -> None:
+        await self._app.run_action(self._action, self._node)
+
+
+class _ChooseTheme:
+    def __init__(self, app: LorawizApp, name: str) -> None:
+        self._app, self._name = app, name
+
+    def __call__(self) -> None:
+        self._app.theme = self._name
+        try:
+            keep_theme(self._name)
+        except OSError as error:
+            said = tr("the theme holds until you leave: {error}", error=visible_text(str(error)))
+            self._app.notify(said, severity="warning", markup=False)
+
+
+class PanelApp(LorawizApp):
     """The live panel of one run. Reads the journal before the screen is taken over."""
 
-    ENABLE_COMMAND_PALETTE = False
-    ALLOW_SELECT = False
-    TITLE = "lorawiz"
-
     def __init__(self, run: RunFolder, now: Clock = utc_now) -> None:
-        super().__init__()
-        self.animation_level = "none"
-        self.register_theme(LORAWIZ_THEME)
-        if "TEXTUAL_THEME" not in os.environ:
-            self.theme = LORAWIZ_THEME.name
         self.follower = RunFollower(run, now)
-        self._image_widget = choose_image_widget()
-
-    def get_default_screen(self) -> RunScreen:
-        return RunScreen(self.follower, self._image_widget)
+        super().__init__(lambda image_widget: RunScreen(self.follower, image_widget))
 
 
 def run_panel(run: RunFolder) -> Departure:
@@ -46,3 +111,19 @@ def run_panel(run: RunFolder) -> Departure:
         raise RuntimeError("the panel failed; the run is not touched by that")
     # a closed terminal leaves without a word
     return departure or "detached"
+
+
+def run_review(project: Project, filter_text: str = "") -> None:
+    """Show the review screen of `project` until it is left; edits are then in dataset.jsonl.
+
+    Raises LorawizError for what cannot be read, and RuntimeError when the screen itself failed;
+    its traceback is then on the terminal, and nothing that was edited is lost.
+    """
+    session = ReviewSession(project, load_spec(project.spec), filter_text)
+    app = LorawizApp(lambda image_widget: ReviewScreen(session, image_widget))
+    try:
+        app.run()
+    finally:
+        read_dataset(project)
+    if app.return_code:
+        raise RuntimeError("the review screen failed; every edit before that is kept")

@@ -61,9 +61,24 @@ def load_thumbnail(path: Path) -> Image.Image | None:
 
 def fit_cells(image: Image.Image, max_columns: int, max_rows: int) -> tuple[int, int]:
     """The largest size in cells (columns, rows) that keeps the picture's shape."""
+    return fit_size(image.size, max_columns, max_rows)
+
+
+def fit_size(size: tuple[int, int], max_columns: int, max_rows: int) -> tuple[int, int]:
+    """What `fit_cells` says of a picture of `size` pixels."""
     from textual_image.widget import get_cell_size
 
     cell = get_cell_size()
-    shape = image.width / cell.width / (image.height / cell.height)
+    shape = size[0] / cell.width / (size[1] / cell.height)
     columns = max(min(max_columns, round(max_rows * shape)), 1)
     return columns, max(min(max_rows, round(columns / shape)), 1)
+
+
+def measure_cells(image_widget: ImageWidget, columns: int, rows: int) -> tuple[int, int]:
+    """The pixels (width, height) that the widget can show in so many cells."""
+    from textual_image.widget import HalfcellImage, get_cell_size
+
+    if image_widget is HalfcellImage:
+        return columns, 2 * rows
+    cell = get_cell_size()
+    return columns * cell.width, rows * cell.height

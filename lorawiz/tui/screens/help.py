@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from lorawiz.tui.language import tr
 from lorawiz.tui.theme import STYLES
 
 
@@ -42,8 +43,8 @@ class HelpScreen(ModalScreen[None]):
             for keys, text in self._rows
         ]
         with VerticalScroll(id="help") as frame:
-            frame.border_title = "keys"
-            frame.border_subtitle = "esc closes"
+            frame.border_title = tr("keys")
+            frame.border_subtitle = tr("esc closes")
             yield Static(Content("\n").join(lines), id="keys", markup=False)
 
 
@@ -56,5 +57,5 @@ def list_keys(app: App[object], bindings: Iterable[ActiveBinding]) -> list[tuple
     shown_first = sorted(bindings, key=lambda active: not active.binding.show)
     for _, binding, is_enabled, tooltip in shown_first:
         if is_enabled and tooltip:
-            keys_by_text.setdefault(tooltip, []).append(app.get_key_display(binding))
+            keys_by_text.setdefault(tr(tooltip), []).append(app.get_key_display(binding))
     return [(", ".join(keys), text) for text, keys in keys_by_text.items()]

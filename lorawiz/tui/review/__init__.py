@@ -1,0 +1,1 @@
+"""Review: every image with its picture, findings, words and prompt, and keys to mend them."""

@@ -1,0 +1,48 @@
+"""The first line: where one is, what is shown, what happened last."""
+
+from textual.content import Content
+from textual.widget import Widget
+
+from lorawiz.errors import visible_text
+from lorawiz.tui.review.session import ReviewSession
+from lorawiz.tui.theme import STYLES, Tone
+
+_GAP = "  "
+
+
+class ReviewHeader(Widget):
+    """One line: the place, the counts, the filter, and at the right end what happened last."""
+
+    DEFAULT_CSS = "ReviewHeader { height: 1; padding: 0 1; }"
+
+    def __init__(self, session: ReviewSession) -> None:
+        super().__init__()
+        self._session = session
+        self._said: tuple[str, Tone] = ("", "note")
+
+    def say(self, text: str, tone: Tone = "note") -> None:
+        """Say what happened; it stays until something else does."""
+        self._said = visible_text(text), tone
+        self.refresh()
+
+    def render(self) -> Content:
+        session, width = self._session, self.size.width
+        num, total = len(session.shown), len(session.records)
+        pieces = [
+            Content.styled("Review", "bold"),
+            Content(f"{min(session.cursor + 1, num):>{len(str(num))}}/{num}"),
+            Content.styled(f"keep {session.num_kept}", STYLES["note"]),
+            Content.styled(f"reject {total - session.num_kept}", STYLES["note"]),
+        ]
+        if session.selected:
+            pieces.append(Content.styled(f"selected {len(session.selected)}", STYLES["accent"]))
+        if session.filter.text.strip():
+            shown = f"filter: {visible_text(session.filter.text)}"
+            pieces.append(Content.styled(shown, STYLES["accent"]))
+        left = Content(_GAP).join(pieces)
+        text, tone = self._said
+        said = Content.styled(text, STYLES[tone]).truncate(max(width // 2, 1), ellipsis=True)
+        left = left.truncate(max(width - said.cell_length - len(_GAP), 1), ellipsis=True)
+        return Content.assemble(
+            left, " " * max(width - left.cell_length - said.cell_length, 0), said
+        )
