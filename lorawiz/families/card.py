@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -40,4 +41,6 @@ class FamilyCard:
     vae_scale: int
     """Pixels per latent cell, along a side."""
     latent_channels: int
+    prediction: Literal["epsilon", "v_prediction"]
+    """What its bases usually predict; base.prediction_type says otherwise for a single one."""
     sizes: dict[str, FamilySize]

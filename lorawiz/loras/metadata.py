@@ -120,7 +120,20 @@ def _train_values(spec: Spec) -> dict[str, Any]:
         "full_fp16": False,
         "seed": train.seed,
         "cache_latents": True,
-        "loss_type": "l2",
+        "loss_type": train.loss_type,
+        "huber_schedule": train.huber_schedule,
+        "huber_c": train.huber_c,
+        "huber_scale": train.huber_scale,
+        "min_snr_gamma": train.min_snr_gamma,
+        "debiased_estimation": train.debiased_estimation_loss,
+        "noise_offset": train.noise_offset,
+        "noise_offset_random_strength": train.noise_offset_random_strength,
+        "adaptive_noise_scale": train.adaptive_noise_scale,
+        "multires_noise_iterations": train.multires_noise_iterations,
+        "multires_noise_discount": train.multires_noise_discount,
+        "ip_noise_gamma": train.ip_noise_gamma,
+        "ip_noise_gamma_random_strength": train.ip_noise_gamma_random_strength,
+        "zero_terminal_snr": spec.base.zero_terminal_snr,
         "prior_loss_weight": 1.0,
     }
 
@@ -181,7 +194,7 @@ def _modelspec(spec: Spec, card: FamilyCard, run: RunFacts) -> dict[str, str]:
         "title": spec.project.name,
         "resolution": "{}x{}".format(*spec.dataset.size),
         "date": date.isoformat(),
-        "prediction_type": "epsilon",
+        "prediction_type": "v" if _prediction(spec, card) == "v_prediction" else "epsilon",
         "timestep_range": "0,1000",
         "encoder_layer": str(spec.base.clip_skip),
     }
@@ -195,3 +208,7 @@ def _as_text(value: Any) -> str:
     if isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False)
     return str(value)
+
+
+def _prediction(spec: Spec, card: FamilyCard) -> str:
+    return spec.base.prediction_type or card.prediction

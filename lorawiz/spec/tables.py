@@ -11,7 +11,8 @@ from pydantic import Field, field_validator, model_validator
 
 from lorawiz.spec.annotating import CaptionTable, CropTable, CutoutTable, TagTable
 from lorawiz.spec.cleaning import CleanRule
-from lorawiz.spec.table import Colour, Count, LearningRate, Positive, Share, Side, Table, as_float
+from lorawiz.spec.table import Colour, Count, Positive, Share, Side, Table, as_float
+from lorawiz.spec.training import TrainTable
 
 
 class ProjectTable(Table):
@@ -39,6 +40,11 @@ class BaseTable(Table):
     """Another VAE than the checkpoint's own: a .safetensors file or a diffusers folder, by name."""
     clip_skip: Annotated[int, Field(ge=1, le=4)] = 1
     """Which layer of the text encoder is used, counted from the end: 2 for anime-style bases."""
+    prediction_type: Literal["epsilon", "v_prediction"] | None = None
+    """What the base predicts: the noise (epsilon) or the velocity; its family's usual where it is
+    not set."""
+    zero_terminal_snr: bool = False
+    """The base was tuned with noise levels that end in pure noise, as many v-prediction bases."""
 
 
 class DatasetTable(Table):
@@ -147,53 +153,6 @@ class NetworkTable(Table):
         if self.train_unet_only and self.train_text_encoder_only:
             raise ValueError("train_unet_only and train_text_encoder_only leave nothing to train")
         return self
-
-
-class TrainTable(Table):
-    """How long, how fast and how exactly it trains."""
-
-    max_train_epochs: Positive | None = None
-    """How many times all images are seen. Takes the place of max_train_steps."""
-    max_train_steps: Positive = 1600
-    """Optimizer steps in all, where max_train_epochs is not set."""
-    learning_rate: LearningRate = 1e-4
-    """The learning rate of all parts that have none of their own."""
-    unet_lr: LearningRate | None = None
-    """The U-Net's own learning rate."""
-    text_encoder_lr: LearningRate | None = None
-    """The text encoder's own learning rate; often half of the U-Net's."""
-    optimizer_type: Literal["AdamW"] = "AdamW"
-    """The optimizer."""
-    lr_scheduler: Literal["constant", "cosine", "linear"] = "constant"
-    """How the learning rate changes: constant, or down to zero along a cosine or a line."""
-    lr_warmup_steps: Annotated[float, Field(ge=0.0)] = 0.0
-    """Steps over which the learning rate rises from zero; below 1 it is a share of all steps."""
-    gradient_accumulation_steps: Positive = 1
-    """Batches summed for one optimizer step: a larger batch without its memory."""
-    max_grad_norm: Annotated[float, Field(ge=0.0)] = 1.0
-    """Gradients are clipped to this norm; 0 is no clipping."""
-    gradient_checkpointing: bool = False
-    """Recompute activations in the backward pass: much less memory, about a third slower."""
-    mixed_precision: Literal["no", "fp16", "bf16"] = "no"
-    """Compute in half precision: bf16 on newer GPUs, fp16 on older ones, no on a CPU."""
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 42
-    """The same seed, inputs and machine give the same LoRA."""
-    save_every_n_epochs: Positive | None = None
-    """Save NAME-eNNNN.safetensors, and the state to resume from, every n epochs."""
-    save_every_n_steps: Positive | None = None
-    """Save NAME-sNNNNNN.safetensors, and the state to resume from, every n optimizer steps."""
-    save_precision: Literal["float", "fp16", "bf16"] = "fp16"
-    """The number format of the saved LoRA."""
-    training_comment: str = ""
-    """A remark that is kept in the LoRA's metadata."""
-
-    @field_validator(
-        "learning_rate", "unet_lr", "text_encoder_lr", "lr_warmup_steps", "max_grad_norm",
-        mode="before",
-    )  # fmt: skip
-    @classmethod
-    def _whole_numbers(cls, value: object) -> object:
-        return as_float(value)
 
 
 class SampleTable(Table):

@@ -1,51 +1,55 @@
-"""The diffusion process: noise levels, noisy latents, the loss (Ho et al. 2020, arXiv:2006.11239).
+"""The diffusion process: noise levels, noisy latents, what is predicted.
 
-Shape suffixes: B batch, C channels, H W latent rows and columns.
+Ho et al. 2020 (arXiv:2006.11239); velocity: Salimans & Ho 2022 (arXiv:2202.00512); zero terminal
+SNR: Lin et al. 2023 (arXiv:2305.08891). Shape suffixes: B batch, C channels, H W latent rows and
+columns, N training timesteps.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-import torch
 from torch import Tensor
 
-from lorawiz.dataset.batches import Item
-from lorawiz.dataset.seeds import derive_seed
+Prediction = Literal["epsilon", "v_prediction"]
 
 
 @dataclass(frozen=True)
-class NoiseDraw:
-    """The random numbers of one batch: a function of seed, epoch and image alone."""
+class Diffusion:
+    """The noise levels of a base model, and what it predicts."""
 
-    noise_BCHW: Tensor
-    vae_noise_BCHW: Tensor
-    """What the latents are drawn from the VAE's moments with."""
-    timesteps_B: Tensor
+    alphas_cumprod_N: Tensor
+    """The share of signal left at each timestep (ᾱ), fp32, falling."""
+    prediction: Prediction = "epsilon"
+
+    @property
+    def num_timesteps(self) -> int:
+        return len(self.alphas_cumprod_N)
+
+    @property
+    def snr(self) -> Tensor:
+        """Signal-to-noise ratio ᾱ / (1 − ᾱ) of each timestep, fp64; 0 where all is noise."""
+        alphas_N = self.alphas_cumprod_N.double()
+        return alphas_N / (1 - alphas_N)
+
+    def add_noise(self, latents_BCHW: Tensor, noise_BCHW: Tensor, timesteps_B: Tensor) -> Tensor:
+        """√ᾱ·latents + √(1−ᾱ)·noise (equation 4)."""
+        signal_B111 = self._signal(timesteps_B)
+        return signal_B111.sqrt() * latents_BCHW + (1 - signal_B111).sqrt() * noise_BCHW
+
+    def find_target(self, latents_BCHW: Tensor, noise_BCHW: Tensor, timesteps_B: Tensor) -> Tensor:
+        """What the model should predict: the noise, or √ᾱ·noise − √(1−ᾱ)·latents."""
+        if self.prediction == "epsilon":
+            return noise_BCHW
+        signal_B111 = self._signal(timesteps_B)
+        return signal_B111.sqrt() * noise_BCHW - (1 - signal_B111).sqrt() * latents_BCHW
+
+    def _signal(self, timesteps_B: Tensor) -> Tensor:
+        return self.alphas_cumprod_N[timesteps_B].view(-1, 1, 1, 1)
 
 
-def draw_noise(
-    seed: int, batch: Sequence[Item], shape_CHW: tuple[int, ...], num_timesteps: int
-) -> NoiseDraw:
-    """Draw for a batch, on the CPU, so that every device trains on the same numbers."""
-    noises, vae_noises, timesteps = [], [], []
-    for item in batch:
-        generator = torch.Generator().manual_seed(
-            derive_seed(seed, "noise", item.record.image_path, item.epoch, item.repeat)
-        )
-        timesteps.append(torch.randint(num_timesteps, (), generator=generator))
-        noises.append(torch.randn(shape_CHW, generator=generator))
-        vae_noises.append(torch.randn(shape_CHW, generator=generator))
-    return NoiseDraw(torch.stack(noises), torch.stack(vae_noises), torch.stack(timesteps))
-
-
-def add_noise(
-    latents_BCHW: Tensor, noise_BCHW: Tensor, timesteps_B: Tensor, alphas_cumprod: Tensor
-) -> Tensor:
-    """√ᾱ·latents + √(1−ᾱ)·noise (equation 4)."""
-    signal_B111 = alphas_cumprod[timesteps_B].view(-1, 1, 1, 1)
-    return signal_B111.sqrt() * latents_BCHW + (1 - signal_B111).sqrt() * noise_BCHW
-
-
-def noise_loss(predicted_BCHW: Tensor, noise_BCHW: Tensor) -> Tensor:
-    """Mean squared error of the predicted noise, over the batch; in fp32 (equation 14)."""
-    return torch.nn.functional.mse_loss(predicted_BCHW.float(), noise_BCHW.float())
+def rescale_to_zero_terminal_snr(alphas_cumprod_N: Tensor) -> Tensor:
+    """The same first noise level, and no signal at the last one (Lin et al., algorithm 1)."""
+    roots_N = alphas_cumprod_N.double().sqrt()
+    first, last = roots_N[0], roots_N[-1]
+    rescaled_N: Tensor = ((roots_N - last) * first / (first - last)) ** 2
+    return rescaled_N.to(alphas_cumprod_N.dtype)

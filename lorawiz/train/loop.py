@@ -15,7 +15,7 @@ from torch import Tensor
 from lorawiz.dataset.batches import Item, StepPlan, iter_steps
 from lorawiz.dataset.seeds import derive_seed
 from lorawiz.errors import RunError, visible_text
-from lorawiz.train.diffusion import add_noise, draw_noise, noise_loss
+from lorawiz.train.noise import draw_noise, shape_noise
 from lorawiz.train.optimizers import lr_factor, set_learning_rate
 from lorawiz.train.trainer import Trainer
 
@@ -64,17 +64,21 @@ def batch_loss(trainer: Trainer, batch: Sequence[Item]) -> Tensor:
     """The loss of one batch, with its graph."""
     moments_BMHW = torch.stack([trainer.load_moments(item) for item in batch])
     shape_CHW = (moments_BMHW.shape[1] // 2, *moments_BMHW.shape[2:])
-    num_timesteps = len(trainer.alphas_cumprod)
-    draw = draw_noise(trainer.job.spec.train.seed, batch, shape_CHW, num_timesteps)
+    train, diffusion = trainer.job.spec.train, trainer.diffusion
+    draw = draw_noise(train, batch, shape_CHW)
     latents_BCHW = trainer.adapter.scale_latents(moments_BMHW, draw.vae_noise_BCHW)
-    noisy_BCHW = add_noise(latents_BCHW, draw.noise_BCHW, draw.timesteps_B, trainer.alphas_cumprod)
+    noise_BCHW = shape_noise(train, draw, latents_BCHW)
+    seen_BCHW = noise_BCHW if draw.extra_BCHW is None else noise_BCHW + draw.extra_BCHW
+    noisy_BCHW = diffusion.add_noise(latents_BCHW, seen_BCHW, draw.timesteps_B)
+    target_BCHW = diffusion.find_target(latents_BCHW, noise_BCHW, draw.timesteps_B)
     text_BTD = trainer.encode_batch(tuple(batch))
     device = trainer.device
     with trainer.accelerator.autocast():
         predicted_BCHW = trainer.adapter.predict_noise(
             trainer.models.unet, noisy_BCHW.to(device), draw.timesteps_B.to(device), text_BTD
         )
-    return noise_loss(predicted_BCHW, draw.noise_BCHW.to(device))
+    loss_B = trainer.loss.per_image(predicted_BCHW, target_BCHW.to(device), draw.timesteps_B)
+    return loss_B.mean()
 
 
 def _clip_gradients(trainer: Trainer) -> float:

@@ -4,7 +4,8 @@ import math
 
 import torch
 
-from lorawiz.spec.tables import Spec, TrainTable
+from lorawiz.spec.tables import Spec
+from lorawiz.spec.training import TrainTable
 from lorawiz.train.network import LoraNetwork
 
 

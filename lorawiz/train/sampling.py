@@ -11,9 +11,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from lorawiz.families.adapter import Adapter
-from lorawiz.spec.tables import SampleTable, Spec
+from lorawiz.families.card import FamilyCard
+from lorawiz.spec.tables import BaseTable, SampleTable, Spec
 
-_SAMPLERS = {
+_SAMPLERS: dict[str, tuple[str, dict[str, Any]]] = {
     "ddim": ("DDIMScheduler", {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1}),
     "euler": ("EulerDiscreteScheduler", {"steps_offset": 1}),
     "dpmsolver++": ("DPMSolverMultistepScheduler", {"use_karras_sigmas": True, "steps_offset": 1}),
@@ -35,7 +36,7 @@ def draw_latents(
 ) -> Tensor:
     """latents_BCHW of one picture by classifier-free guidance (Ho & Salimans 2022)."""
     table = spec.sample
-    scheduler = build_sampler(table)
+    scheduler = build_sampler(table, spec.base, adapter.card)
     width, height = (side // adapter.card.vae_scale for side in spec.sample_size)
     generator = torch.Generator().manual_seed(table.seed + prompt.index)
     shape = (1, adapter.card.latent_channels, height, width)
@@ -52,14 +53,18 @@ def draw_latents(
     return drawn_BCHW
 
 
-def build_sampler(table: SampleTable) -> Any:
-    """The diffusers scheduler behind `sample.sampler`, with SD's noise levels."""
+def build_sampler(table: SampleTable, base: BaseTable, card: FamilyCard) -> Any:
+    """The diffusers scheduler behind `sample.sampler`, with the base's noise levels."""
     import diffusers
 
     name, options = _SAMPLERS[table.sampler]
+    if base.zero_terminal_snr:
+        # all noise stands at the last timestep alone: sampling has to begin there
+        options = {**options, "rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
     return getattr(diffusers, name)(
         num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012,
-        beta_schedule="scaled_linear", **options,
+        beta_schedule="scaled_linear", prediction_type=base.prediction_type or card.prediction,
+        **options,
     )  # fmt: skip
 
 

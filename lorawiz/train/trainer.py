@@ -24,8 +24,10 @@ from lorawiz.loras.file import save_lora
 from lorawiz.runs.journal import JournalWriter
 from lorawiz.runs.states import VerifiedState
 from lorawiz.train.caches import TensorCache, latents_key, load_pixels
+from lorawiz.train.diffusion import Diffusion, rescale_to_zero_terminal_snr
 from lorawiz.train.frozen import freeze_convolutions
 from lorawiz.train.job import Job
+from lorawiz.train.losses import Loss
 from lorawiz.train.network import LoraNetwork
 from lorawiz.train.optimizers import build_optimizer
 from lorawiz.train.sampling import SamplePrompt, draw_latents, save_pictures
@@ -58,7 +60,8 @@ class Trainer:
         self.device: torch.device = self.accelerator.device
         self.dtype = _DTYPES[job.spec.train.mixed_precision]
         self.adapter: Adapter = load_adapter(job.spec.base.family)
-        self.alphas_cumprod = self.adapter.alphas_cumprod()
+        self.diffusion = build_diffusion(job, self.adapter)
+        self.loss = Loss(job.spec.train, self.diffusion)
         self.first_step = 1
         self._latents = TensorCache(job.project, "latents")
         self._texts = TensorCache(job.project, "text")
@@ -266,6 +269,14 @@ class Trainer:
 
     def _phase(self, name: str, done: int, total: int) -> None:
         self.journal.write("phase", name=name, done=done, total=total)
+
+
+def build_diffusion(job: Job, adapter: Adapter) -> Diffusion:
+    """The noise levels of the job's base, and what it predicts."""
+    alphas_N = adapter.alphas_cumprod()
+    if job.spec.base.zero_terminal_snr:
+        alphas_N = rescale_to_zero_terminal_snr(alphas_N)
+    return Diffusion(alphas_N, job.spec.base.prediction_type or job.card.prediction)
 
 
 def _device_name(device: torch.device) -> str:

@@ -5,7 +5,7 @@ import torch
 from transformers import get_scheduler
 
 from lorawiz.spec.document import build_spec
-from lorawiz.spec.tables import TrainTable
+from lorawiz.spec.training import TrainTable
 from lorawiz.train.optimizers import lr_factor, set_learning_rate, warmup_steps
 
 

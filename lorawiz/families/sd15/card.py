@@ -13,6 +13,7 @@ CARD = FamilyCard(
     base_model_version="sd_v1",
     vae_scale=8,
     latent_channels=4,
+    prediction="epsilon",
     sizes={
         "full": FamilySize(
             _CONFIGS / "full",

@@ -1,0 +1,101 @@
+"""How a run trains: length, speed, precision, noise and loss, as settings."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from lorawiz.spec.table import LearningRate, Positive, Table, as_float
+
+Strength = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+
+class TrainTable(Table):
+    """How long, how fast and how exactly it trains."""
+
+    max_train_epochs: Positive | None = None
+    """How many times all images are seen. Takes the place of max_train_steps."""
+    max_train_steps: Positive = 1600
+    """Optimizer steps in all, where max_train_epochs is not set."""
+    learning_rate: LearningRate = 1e-4
+    """The learning rate of all parts that have none of their own."""
+    unet_lr: LearningRate | None = None
+    """The U-Net's own learning rate."""
+    text_encoder_lr: LearningRate | None = None
+    """The text encoder's own learning rate; often half of the U-Net's."""
+    optimizer_type: Literal["AdamW"] = "AdamW"
+    """The optimizer."""
+    lr_scheduler: Literal["constant", "cosine", "linear"] = "constant"
+    """How the learning rate changes: constant, or down to zero along a cosine or a line."""
+    lr_warmup_steps: Annotated[float, Field(ge=0.0)] = 0.0
+    """Steps over which the learning rate rises from zero; below 1 it is a share of all steps."""
+    gradient_accumulation_steps: Positive = 1
+    """Batches summed for one optimizer step: a larger batch without its memory."""
+    max_grad_norm: Annotated[float, Field(ge=0.0)] = 1.0
+    """Gradients are clipped to this norm; 0 is no clipping."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: much less memory, about a third slower."""
+    mixed_precision: Literal["no", "fp16", "bf16"] = "no"
+    """Compute in half precision: bf16 on newer GPUs, fp16 on older ones, no on a CPU."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 42
+    """The same seed, inputs and machine give the same LoRA."""
+    save_every_n_epochs: Positive | None = None
+    """Save NAME-eNNNN.safetensors, and the state to resume from, every n epochs."""
+    save_every_n_steps: Positive | None = None
+    """Save NAME-sNNNNNN.safetensors, and the state to resume from, every n optimizer steps."""
+    save_precision: Literal["float", "fp16", "bf16"] = "fp16"
+    """The number format of the saved LoRA."""
+    loss_type: Literal["l2", "l1", "huber", "smooth_l1"] = "l2"
+    """How an error counts: squared, or less strongly where it is large (huber, smooth_l1)."""
+    huber_schedule: Literal["snr", "constant", "exponential"] = "snr"
+    """How the error from which huber and smooth_l1 count less depends on the noise level."""
+    huber_c: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
+    """The error from which huber and smooth_l1 count less; with snr and exponential, the least."""
+    huber_scale: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1.0
+    """Multiplies that error under the schedules constant and exponential."""
+    min_snr_gamma: Strength | None = None
+    """Steps at low noise count at most as much as this signal-to-noise ratio; 5 is the paper's."""
+    debiased_estimation_loss: bool = False
+    """Count a step by 1 / sqrt(SNR), so that high noise is learnt as well."""
+    scale_v_pred_loss_like_noise_pred: bool = False
+    """Count the steps of a v-prediction base as a noise prediction would."""
+    v_pred_like_loss: Strength | None = None
+    """Add this share of the loss that a v-prediction base would have."""
+    noise_offset: Strength | None = None
+    """Shift each channel's noise by this much, for darker and brighter pictures; 0.05 to 0.1."""
+    noise_offset_random_strength: bool = False
+    """Draw each image's offset between zero and noise_offset."""
+    adaptive_noise_scale: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """Add this times the mean of each latent channel to noise_offset."""
+    multires_noise_iterations: Annotated[int, Field(ge=1, le=16)] | None = None
+    """Add noise of ever coarser grain, so many times; 6 to 10."""
+    multires_noise_discount: Annotated[float, Field(gt=0.0, le=1.0)] = 0.3
+    """How much weaker each coarser noise is."""
+    ip_noise_gamma: Strength | None = None
+    """Disturb what the model sees by this much more noise than it has to predict; about 0.1."""
+    ip_noise_gamma_random_strength: bool = False
+    """Draw each image's strength between zero and ip_noise_gamma."""
+    min_timestep: Annotated[int, Field(ge=0, lt=1000)] = 0
+    """The least noise level that is trained, of 0 to 999."""
+    max_timestep: Annotated[int, Field(ge=1, le=1000)] = 1000
+    """The noise level from which none is trained, of 1 to 1000."""
+    on_nan: Literal["stop", "skip"] = "stop"
+    """What happens to a step whose loss or gradient is not finite: the run stops, or goes on with
+    the next step; the weights stay as they were."""
+    training_comment: str = ""
+    """A remark that is kept in the LoRA's metadata."""
+
+    @field_validator(
+        "learning_rate", "unet_lr", "text_encoder_lr", "lr_warmup_steps", "max_grad_norm",
+        "huber_c", "huber_scale", "min_snr_gamma", "v_pred_like_loss", "noise_offset",
+        "adaptive_noise_scale", "multires_noise_discount", "ip_noise_gamma",
+        mode="before",
+    )  # fmt: skip
+    @classmethod
+    def _whole_numbers(cls, value: object) -> object:
+        return as_float(value)
+
+    @model_validator(mode="after")
+    def _some_timesteps(self) -> Self:
+        if self.min_timestep >= self.max_timestep:
+            raise ValueError("min_timestep is not below max_timestep: nothing would be trained")
+        return self
