@@ -14,7 +14,8 @@ from torch import Tensor
 
 from lorawiz.dataset.batches import Item, StepPlan, iter_steps
 from lorawiz.dataset.seeds import derive_seed
-from lorawiz.errors import RunError, visible_text
+from lorawiz.errors import RunError
+from lorawiz.train.finiteness import HINT, MAX_SKIPPED_IN_A_ROW, describe_failure
 from lorawiz.train.noise import draw_noise, shape_noise
 from lorawiz.train.optimizers import lr_factor, set_learning_rate
 from lorawiz.train.trainer import Trainer
@@ -26,6 +27,7 @@ def run_loop(trainer: Trainer) -> str:
     if spec.sample.at_first and trainer.first_step == 1:
         trainer.draw_samples(step=0)
     optimizer = trainer.accelerator.prepare_optimizer(trainer.models.optimizer)
+    guard = _Guard(trainer)
     last_end = time.perf_counter()
     for plan in iter_steps(spec, job.records):
         if plan.step < trainer.first_step:
@@ -34,10 +36,11 @@ def run_loop(trainer: Trainer) -> str:
         torch.manual_seed(derive_seed(spec.train.seed, "dropout", plan.step))
         loss = accumulate_gradients(trainer, plan)
         grad_norm = _clip_gradients(trainer)
-        _refuse_non_finite(trainer, plan, loss, grad_norm)
+        is_sound = guard.judge(plan, loss, grad_norm)
         factor = lr_factor(spec.train, plan.step, job.count.total_steps)
         lr = set_learning_rate(trainer.models.optimizer, factor)
-        optimizer.step()
+        if is_sound:
+            optimizer.step()
         optimizer.zero_grad()
         now = time.perf_counter()
         _log_step(trainer, plan, loss=loss, lr=lr, grad_norm=grad_norm, step_s=now - last_end)
@@ -89,17 +92,41 @@ def _clip_gradients(trainer: Trainer) -> float:
     return float(norm) if norm is not None else 0.0
 
 
-def _refuse_non_finite(trainer: Trainer, plan: StepPlan, loss: float, grad_norm: float) -> None:
-    """Stop before the update, with the weights as they were. fp16's scaler skips overflows."""
-    if math.isfinite(loss) and (math.isfinite(grad_norm) or trainer.accelerator.scaler is not None):
-        return
-    images = {item.record.image_path for batch in plan.batches for item in batch}
-    what = "loss" if not math.isfinite(loss) else "gradient"
-    raise RunError(
-        f"the {what} is not finite at step {plan.step}, with "
-        f"{', '.join(visible_text(image) for image in sorted(images))}",
-        "the last save is good: lower learning_rate, or use bf16 in place of fp16",
-    )
+class _Guard:
+    """Lets no step be made of what is not finite."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        self._num_skipped = 0
+
+    def judge(self, plan: StepPlan, loss: float, grad_norm: float) -> bool:
+        """Whether the step may be made. Raises RunError where the run has to stop.
+
+        fp16's scaler skips overflowing gradients by itself, and lowers its scale.
+        """
+        trainer = self._trainer
+        has_scaler = trainer.accelerator.scaler is not None
+        if math.isfinite(loss) and (math.isfinite(grad_norm) or has_scaler):
+            self._num_skipped = 0
+            return True
+        said = describe_failure(
+            plan, loss, trainer.models.network, trainer.models.unet,
+            lambda batch: batch_loss(trainer, batch),
+            lambda batch: _find_timesteps(trainer, batch),
+        )  # fmt: skip
+        self._num_skipped += 1
+        if trainer.job.spec.train.on_nan == "stop":
+            raise RunError(said, HINT)
+        if self._num_skipped >= MAX_SKIPPED_IN_A_ROW:
+            raise RunError(f"{said}; so were the {self._num_skipped - 1} steps before", HINT)
+        trainer.journal.write("warning", message=f"{said}; the step is skipped")
+        return False
+
+
+def _find_timesteps(trainer: Trainer, batch: Sequence[Item]) -> list[int]:
+    # the shape of the noise does not change the timesteps: they are drawn first
+    timesteps: list[int] = draw_noise(trainer.job.spec.train, batch, (1, 8, 8)).timesteps_B.tolist()
+    return timesteps
 
 
 def _log_step(

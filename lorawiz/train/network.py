@@ -104,6 +104,13 @@ class LoraNetwork:
         for layer in self.layers.values():
             layer.training = training
 
+    def fits(self, dtype: torch.dtype) -> bool:
+        """Whether every weight is finite when it is rounded to `dtype`."""
+        return all(
+            bool(torch.isfinite(weight.detach().to(dtype)).all())
+            for _, weight in self.iter_weights()
+        )
+
     def export(self, dtype: torch.dtype) -> dict[str, RawTensor]:
         """The file's tensors: kohya's keys and shapes, and `.alpha` for each layer.
 

@@ -25,6 +25,7 @@ from lorawiz.runs.journal import JournalWriter
 from lorawiz.runs.states import VerifiedState
 from lorawiz.train.caches import TensorCache, latents_key, load_pixels
 from lorawiz.train.diffusion import Diffusion, rescale_to_zero_terminal_snr
+from lorawiz.train.finiteness import refuse_diverged
 from lorawiz.train.frozen import freeze_convolutions
 from lorawiz.train.job import Job
 from lorawiz.train.losses import Loss
@@ -96,7 +97,13 @@ class Trainer:
 
     def save_lora(self, path: Path, step: int, epoch: int) -> None:
         """Write the LoRA as it is behind `step`."""
-        tensors = self.models.network.export(_SAVE_DTYPES[self.job.spec.train.save_precision])
+        refuse_diverged(self.models.network, step)
+        precision = self.job.spec.train.save_precision
+        if not self.models.network.fits(_SAVE_DTYPES[precision]):
+            said = f"{path.name} is saved in float: some weights are too large for {precision}"
+            self.journal.write("warning", message=said)
+            precision = "float"
+        tensors = self.models.network.export(_SAVE_DTYPES[precision])
         num_bytes = save_lora(path, tensors, self.job.metadata(step, epoch))
         shown = path.relative_to(self.job.project.root).as_posix()
         self.journal.write("save", step=step, epoch=epoch, path=shown, num_bytes=num_bytes)
@@ -104,6 +111,7 @@ class Trainer:
     def save_state(self, step: int) -> None:
         """Write the state that a resume continues from."""
         models = self.models
+        refuse_diverged(models.network, step)
         scaler = self.accelerator.scaler
         scaler_state = scaler.state_dict() if scaler is not None else {}
         path = save_state(self.job.run.state, step, models.network, models.optimizer, scaler_state)
