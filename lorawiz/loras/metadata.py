@@ -15,7 +15,9 @@ from typing import Any
 
 import lorawiz
 from lorawiz.families.card import FamilyCard
+from lorawiz.spec.optimizers import find_optimizer, optimizer_arguments, sets_own_rate
 from lorawiz.spec.tables import Spec
+from lorawiz.spec.training import TrainTable
 
 
 @dataclass(frozen=True)
@@ -104,14 +106,15 @@ def _network_values(spec: Spec, card: FamilyCard) -> dict[str, Any]:
 
 def _train_values(spec: Spec) -> dict[str, Any]:
     train = spec.train
+    has_rates = not sets_own_rate(train)
+    text_encoder_lr = train.part_lr("text_encoder")
     return {
-        "learning_rate": train.learning_rate,
-        "unet_lr": (train.unet_lr or train.learning_rate) if spec.trains_unet else None,
-        "text_encoder_lr": (
-            (train.text_encoder_lr or train.learning_rate) if spec.trains_text_encoder else None
-        ),
-        "optimizer": "torch.optim.adamw.AdamW",
-        "lr_scheduler": train.lr_scheduler,
+        "learning_rate": train.learning_rate if has_rates else None,
+        "unet_lr": train.part_lr("unet") if spec.trains_unet and has_rates else None,
+        "text_encoder_lr": text_encoder_lr if spec.trains_text_encoder and has_rates else None,
+        "optimizer": _show_optimizer(train),
+        # sd-scripts notes Adafactor's own rate so, with the learning rate that is not used
+        "lr_scheduler": train.lr_scheduler if has_rates else f"adafactor:{train.learning_rate}",
         "lr_warmup_steps": train.lr_warmup_steps,
         "gradient_accumulation_steps": train.gradient_accumulation_steps,
         "gradient_checkpointing": train.gradient_checkpointing,
@@ -136,6 +139,13 @@ def _train_values(spec: Spec) -> dict[str, Any]:
         "zero_terminal_snr": spec.base.zero_terminal_snr,
         "prior_loss_weight": 1.0,
     }
+
+
+def _show_optimizer(train: TrainTable) -> str:
+    """`module.Class`, and `(k=v,…)` where it was given arguments."""
+    arguments = ",".join(f"{key}={value}" for key, value in optimizer_arguments(train).items())
+    path = find_optimizer(train.optimizer_type).class_path
+    return f"{path}({arguments})" if arguments else path
 
 
 def _dataset_values(spec: Spec, run: RunFacts) -> dict[str, Any]:

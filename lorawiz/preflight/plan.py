@@ -10,13 +10,14 @@ from lorawiz.preflight.inspection import Inspection
 from lorawiz.runs.folder import list_runs
 from lorawiz.runs.view import load_view
 from lorawiz.spec import load_spec
+from lorawiz.spec.optimizers import find_optimizer
 
 _PROCESS_BYTES = 0.6e9
 """Python with torch, diffusers and transformers loaded."""
 _WEIGHT_BYTES = {"no": 4, "fp16": 2, "bf16": 2}
 _SAVE_BYTES = {"float": 4, "fp16": 2, "bf16": 2}
-_STATE_BYTES_A_PARAMETER = 12
-_ADAM_BYTES_A_PARAMETER = 16
+_LORA_BYTES_A_PARAMETER = 4
+"""A trained weight; its gradient has the same size."""
 _TENSOR_OVERHEAD_BYTES = 120
 """A tensor's line in a safetensors header, about."""
 _KEPT_STATES = 2
@@ -64,7 +65,7 @@ def build_plan(at: Inspection) -> Plan:
     num_tensors = 3 * sum(_per_trained_part(at, at.size_facts.num_lora_modules))
     lora_bytes = num_parameters * _SAVE_BYTES[at.spec.train.save_precision]
     lora_bytes += num_tensors * _TENSOR_OVERHEAD_BYTES
-    state_bytes = num_parameters * _STATE_BYTES_A_PARAMETER
+    state_bytes = math.ceil(num_parameters * (_LORA_BYTES_A_PARAMETER + _optimizer_bytes(at)))
     latents_bytes = _latents_bytes(at)
     num_saves = _num_saves(at)
     step_s, source = _measured_step(at)
@@ -133,8 +134,13 @@ def _memory_bytes(at: Inspection, num_lora_parameters: int) -> int:
     else:
         kept = facts.activation_bytes[0] * area + facts.activation_bytes[1] * area**2
     kept *= at.spec.dataset.batch_size * (width / 4)
-    adam = num_lora_parameters * _ADAM_BYTES_A_PARAMETER
-    return math.ceil(_PROCESS_BYTES + weights + kept + adam)
+    trained = num_lora_parameters * (2 * _LORA_BYTES_A_PARAMETER + _optimizer_bytes(at))
+    return math.ceil(_PROCESS_BYTES + weights + kept + trained)
+
+
+def _optimizer_bytes(at: Inspection) -> float:
+    """What the optimizer keeps for each trained parameter."""
+    return find_optimizer(at.spec.train.optimizer_type).state_bytes
 
 
 def _used_buckets(at: Inspection) -> list[Size]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from lorawiz.errors import SpecError, visible_text
 from lorawiz.paths import user_data
+from lorawiz.spec.arguments import as_toml
 from lorawiz.spec.document import LISTED_TABLES, build_spec
 from lorawiz.spec.tables import Spec
 
@@ -88,7 +89,7 @@ def _render_table(name: str, model: type[BaseModel], values: Mapping[str, Any]) 
         if key in values:
             help_text = " ".join((info.description or "").split())
             lines += [f"# {line}" for line in textwrap.wrap(help_text, 88)]
-            lines.append(f"{key} = {tomlkit.item(values[key]).as_string()}")
+            lines.append(f"{key} = {as_toml(values[key])}")
     return lines
 
 

@@ -4,7 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from lorawiz.spec.table import LearningRate, Positive, Table, as_float
+from lorawiz.spec.arguments import Arguments
+from lorawiz.spec.lr_schedulers import LR_SCHEDULERS
+from lorawiz.spec.optimizers import OPTIMIZERS, find_name
+from lorawiz.spec.table import LearningRate, Positive, Share, Table, as_float
 
 Strength = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
@@ -22,12 +25,31 @@ class TrainTable(Table):
     """The U-Net's own learning rate."""
     text_encoder_lr: LearningRate | None = None
     """The text encoder's own learning rate; often half of the U-Net's."""
-    optimizer_type: Literal["AdamW"] = "AdamW"
-    """The optimizer."""
-    lr_scheduler: Literal["constant", "cosine", "linear"] = "constant"
-    """How the learning rate changes: constant, or down to zero along a cosine or a line."""
+    optimizer_type: Annotated[str, Field(examples=list(OPTIMIZERS))] = "AdamW"
+    """The optimizer: AdamW, AdamW8bit, Lion, Prodigy, AdaFactor, AdamWScheduleFree and sd-scripts'
+    others, or the dotted path of a class."""
+    optimizer_args: Arguments = {}
+    """Arguments of the optimizer, such as { weight_decay = 0.01, betas = [0.9, 0.99] }."""
+    lr_scheduler: Annotated[str, Field(examples=list(LR_SCHEDULERS))] = "constant"
+    """How the learning rate changes: constant, cosine, linear, rex and sd-scripts' others, or the
+    dotted path of a torch scheduler."""
+    lr_scheduler_args: Arguments = {}
+    """Further arguments of the scheduler, such as { step_rules = "1:500,0.1:800,0.01" } of
+    piecewise_constant."""
     lr_warmup_steps: Annotated[float, Field(ge=0.0)] = 0.0
     """Steps over which the learning rate rises from zero; below 1 it is a share of all steps."""
+    lr_decay_steps: Annotated[float, Field(ge=0.0)] = 0.0
+    """Steps over which warmup_stable_decay falls at the end; below 1 it is a share of all steps."""
+    lr_scheduler_num_cycles: Positive = 1
+    """How often cosine_with_restarts starts anew; half waves of cosine_with_min_lr and
+    warmup_stable_decay."""
+    lr_scheduler_power: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1.0
+    """The exponent of polynomial: 1 is a line, 2 falls faster at first."""
+    lr_scheduler_timescale: Positive | None = None
+    """Steps over which inverse_sqrt falls; the warm-up's where it is not set."""
+    lr_scheduler_min_lr_ratio: Share | None = None
+    """The share of the learning rate that is left at the end of cosine_with_min_lr,
+    warmup_stable_decay and rex."""
     gradient_accumulation_steps: Positive = 1
     """Batches summed for one optimizer step: a larger batch without its memory."""
     max_grad_norm: Annotated[float, Field(ge=0.0)] = 1.0
@@ -85,7 +107,8 @@ class TrainTable(Table):
     """A remark that is kept in the LoRA's metadata."""
 
     @field_validator(
-        "learning_rate", "unet_lr", "text_encoder_lr", "lr_warmup_steps", "max_grad_norm",
+        "learning_rate", "unet_lr", "text_encoder_lr", "lr_warmup_steps", "lr_decay_steps",
+        "lr_scheduler_power", "lr_scheduler_min_lr_ratio", "max_grad_norm",
         "huber_c", "huber_scale", "min_snr_gamma", "v_pred_like_loss", "noise_offset",
         "adaptive_noise_scale", "multires_noise_discount", "ip_noise_gamma",
         mode="before",
@@ -93,6 +116,22 @@ class TrainTable(Table):
     @classmethod
     def _whole_numbers(cls, value: object) -> object:
         return as_float(value)
+
+    def part_lr(self, part: Literal["unet", "text_encoder"]) -> float:
+        """The learning rate of one part: its own, or that of all."""
+        own = self.unet_lr if part == "unet" else self.text_encoder_lr
+        return self.learning_rate if own is None else own
+
+    @field_validator("optimizer_type")
+    @classmethod
+    def _known_optimizer(cls, value: str) -> str:
+        return find_name(value, OPTIMIZERS, "optimizer", "torch.optim.RAdam")
+
+    @field_validator("lr_scheduler")
+    @classmethod
+    def _known_scheduler(cls, value: str) -> str:
+        example = "torch.optim.lr_scheduler.OneCycleLR"
+        return find_name(value, LR_SCHEDULERS, "scheduler", example)
 
     @model_validator(mode="after")
     def _some_timesteps(self) -> Self:

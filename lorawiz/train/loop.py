@@ -17,7 +17,7 @@ from lorawiz.dataset.seeds import derive_seed
 from lorawiz.errors import RunError
 from lorawiz.train.finiteness import HINT, MAX_SKIPPED_IN_A_ROW, describe_failure
 from lorawiz.train.noise import draw_noise, shape_noise
-from lorawiz.train.optimizers import lr_factor, set_learning_rate
+from lorawiz.train.rates import effective_rate
 from lorawiz.train.trainer import Trainer
 
 
@@ -26,7 +26,10 @@ def run_loop(trainer: Trainer) -> str:
     job, spec = trainer.job, trainer.job.spec
     if spec.sample.at_first and trainer.first_step == 1:
         trainer.draw_samples(step=0)
-    optimizer = trainer.accelerator.prepare_optimizer(trainer.models.optimizer)
+    # its state is where it belongs: accelerate would load it anew, in other number formats
+    optimizer = trainer.accelerator.prepare_optimizer(
+        trainer.models.optimizer, device_placement=False
+    )
     guard = _Guard(trainer)
     last_end = time.perf_counter()
     for plan in iter_steps(spec, job.records):
@@ -37,10 +40,10 @@ def run_loop(trainer: Trainer) -> str:
         loss = accumulate_gradients(trainer, plan)
         grad_norm = _clip_gradients(trainer)
         is_sound = guard.judge(plan, loss, grad_norm)
-        factor = lr_factor(spec.train, plan.step, job.count.total_steps)
-        lr = set_learning_rate(trainer.models.optimizer, factor)
+        trainer.models.rates.set_rates(plan.step)
         if is_sound:
             optimizer.step()
+        lr = effective_rate(trainer.models.optimizer)
         optimizer.zero_grad()
         now = time.perf_counter()
         _log_step(trainer, plan, loss=loss, lr=lr, grad_norm=grad_norm, step_s=now - last_end)

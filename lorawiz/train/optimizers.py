@@ -1,54 +1,120 @@
-"""The optimizer, and the learning rate as a pure function of the step."""
+"""The optimizer that a spec names, made of its library's class, for the trained weights.
 
-import math
+Which names there are, and what is known of each, is data: lorawiz/spec/optimizers.py.
+"""
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 
+from lorawiz.errors import RunError, visible_text
+from lorawiz.spec.optimizers import (
+    find_optimizer,
+    is_missing,
+    optimizer_arguments,
+    sets_own_rate,
+)
 from lorawiz.spec.tables import Spec
 from lorawiz.spec.training import TrainTable
-from lorawiz.train.network import LoraNetwork
+from lorawiz.train.arguments import MISUSE, list_arguments, misuse, refuse_unknown
+from lorawiz.train.network import LoraNetwork, Part
+
+_ARGS_KEY = "train.optimizer_args"
+_PARTS: tuple[Part, ...] = ("unet", "text_encoder")
+_NOT_TO_SET = ("self", "params", "lr", "named_parameters")
 
 
-def build_optimizer(spec: Spec, network: LoraNetwork) -> torch.optim.AdamW:
-    """AdamW with one parameter group for each trained part and its own learning rate."""
-    rates = {"unet": spec.train.unet_lr, "text_encoder": spec.train.text_encoder_lr}
-    groups = []
-    for part in ("unet", "text_encoder"):
-        weights = network.part_weights(part)
-        if weights:
-            base_lr = rates[part] or spec.train.learning_rate
-            groups.append({"params": weights, "lr": base_lr, "base_lr": base_lr})
-    return torch.optim.AdamW(groups, lr=spec.train.learning_rate)
+def build_optimizer(spec: Spec, network: LoraNetwork) -> torch.optim.Optimizer:
+    """The optimizer over the network, with one parameter group for each trained part.
 
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:
-    """Scale every group's own rate by `factor`. Returns the first group's new rate."""
-    for group in optimizer.param_groups:
-        group["lr"] = group["base_lr"] * factor
-    lr: float = optimizer.param_groups[0]["lr"]
-    return lr
-
-
-def lr_factor(table: TrainTable, step: int, total_steps: int) -> float:
-    """The learning rate's factor at `step` (counted from 1), in 0…1.
-
-    Warm-up rises along a line to 1; then `constant` stays, `linear` and `cosine` reach zero
-    behind the last step (the schedules of transformers' `get_scheduler`).
+    Raises RunError for a missing package, a class that is none, and arguments that do not suit.
     """
-    warmup = warmup_steps(table, total_steps)
-    done = step - 1
-    if done < warmup:
-        return done / max(1, warmup)
-    progress = (done - warmup) / max(1, total_steps - warmup)
-    if table.lr_scheduler == "linear":
-        return max(0.0, 1.0 - progress)
-    if table.lr_scheduler == "cosine":
-        return max(0.0, 0.5 * (1.0 + math.cos(math.pi * progress)))
-    return 1.0
+    weights = {part: network.part_weights(part) for part in _PARTS}
+    return make_optimizer(spec.train, {part: each for part, each in weights.items() if each})
 
 
-def warmup_steps(table: TrainTable, total_steps: int) -> int:
-    """`lr_warmup_steps` as a number of steps; below 1 it is a share of all."""
-    if table.lr_warmup_steps < 1:
-        return int(table.lr_warmup_steps * total_steps)
-    return int(table.lr_warmup_steps)
+def make_optimizer(
+    train: TrainTable, weights: dict[Part, list[torch.nn.Parameter]]
+) -> torch.optim.Optimizer:
+    """The optimizer over `weights` by part; see `build_optimizer`."""
+    entry = find_optimizer(train.optimizer_type)
+    made = load_class(train.optimizer_type, entry.class_path, torch.optim.Optimizer)
+    ours = (*_NOT_TO_SET, *entry.fixed)
+    given = optimizer_arguments(train)
+    refuse_unknown(_ARGS_KEY, train.optimizer_type, made, given, ours)
+    try:
+        optimizer: torch.optim.Optimizer = made(
+            _list_groups(train, weights),
+            lr=None if sets_own_rate(train) else train.learning_rate,
+            **{**entry.fixed, **given},
+        )
+    except MISUSE as error:
+        known = list_arguments(made, ours)
+        raise misuse(_ARGS_KEY, train.optimizer_type, error, known) from error
+    if is_averaging(optimizer):
+        optimizer.train()  # type: ignore[attr-defined]
+    return optimizer
+
+
+def load_class(name: str, path: str, kind: type) -> Any:
+    """The subclass of `kind` at a dotted path. Raises RunError where there is none."""
+    entry = find_optimizer(name)
+    if is_missing(entry):
+        raise RunError(
+            f"{name} needs {entry.package}, which is not installed here",
+            f"pip install 'lorawiz[{entry.extra}]'" if entry.extra else f"install what has {path}",
+        )
+    module, _, class_name = path.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), class_name)
+    except (ImportError, AttributeError) as error:
+        raise RunError(
+            f"{path}: cannot be imported: {visible_text(str(error))}",
+            "name it as module.Class",
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, kind)):
+        raise RunError(
+            f"{path} is no {kind.__name__}",
+            f"name a class that derives from {kind.__module__}.{kind.__name__}",
+        )
+    return found
+
+
+@contextmanager
+def averaged_weights(optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """Inside, a schedule-free optimizer's weights are its average; others' are as they are.
+
+    Afterwards the weights that it steps are back to the bit: its own way back rounds anew.
+    """
+    if not is_averaging(optimizer):
+        yield
+        return
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    stepped = [weight.detach().clone() for weight in weights]
+    optimizer.eval()  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        optimizer.train()  # type: ignore[attr-defined]
+        for weight, kept in zip(weights, stepped, strict=True):
+            weight.data.copy_(kept)
+
+
+def is_averaging(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether it tells training from evaluation, as schedule-free ones do."""
+    return all(callable(getattr(optimizer, name, None)) for name in ("train", "eval"))
+
+
+def _list_groups(
+    train: TrainTable, weights: dict[Part, list[torch.nn.Parameter]]
+) -> list[dict[str, Any]]:
+    if sets_own_rate(train):
+        return [{"params": each} for each in weights.values()]
+    rates = {part: train.part_lr(part) for part in weights}
+    return [
+        {"params": each, "lr": rates[part], "base_lr": rates[part]}
+        for part, each in weights.items()
+    ]

@@ -1,4 +1,4 @@
-"""Saving and restoring what a run resumes from: weights, optimizer, scaler.
+"""Saving and restoring what a run resumes from: weights, optimizer, learning rates, scaler.
 
 The directory is filled under another name, each file fsynced, the manifest written last; then
 it is renamed, and only then are older states removed. Randomness and data order are functions
@@ -9,21 +9,25 @@ import hashlib
 import json
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-from torch import Tensor
+from torch import Tensor, nn
 
 from lorawiz.errors import RunError
 from lorawiz.paths import fsync_folder
 from lorawiz.runs.states import MANIFEST, VerifiedState, list_states, state_path
 from lorawiz.train.network import LoraNetwork
+from lorawiz.train.packing import Packer, Place, unpack
+from lorawiz.train.rates import Rates
 
 _KEPT_STATES = 2
 _NETWORK, _OPTIMIZER, _SCALER = "network.safetensors", "optimizer.safetensors", "scaler.json"
+_VALUES = "optimizer.json"
 
 
 def save_state(
@@ -31,18 +35,16 @@ def save_state(
     step: int,
     network: LoraNetwork,
     optimizer: torch.optim.Optimizer,
+    rates: Rates,
     scaler: dict[str, Any],
 ) -> Path:
     """Write the state behind `step`. Raises OSError; older states are then untouched."""
-    weights = {name: _to_host(weight) for name, weight in network.iter_weights()}
-    moments = {
-        f"{name}:{kind}": _to_host(value)
-        for name, weight in network.iter_weights()
-        for kind, value in optimizer.state[weight].items()
-    }
+    weights = {name: weight.detach().cpu().contiguous() for name, weight in network.iter_weights()}
+    values, tensors = pack_optimizer(dict(network.iter_weights()), optimizer, rates)
     files = {
         _NETWORK: save_tensors(weights),
-        _OPTIMIZER: save_tensors(moments),
+        _OPTIMIZER: save_tensors(tensors),
+        _VALUES: json.dumps(values).encode(),
         _SCALER: json.dumps(scaler).encode(),
     }
     target = state_path(folder, step)
@@ -52,19 +54,103 @@ def save_state(
 
 
 def restore_state(
-    state: VerifiedState, network: LoraNetwork, optimizer: torch.optim.Optimizer
+    state: VerifiedState, network: LoraNetwork, optimizer: torch.optim.Optimizer, rates: Rates
 ) -> dict[str, Any]:
-    """Put weights and moments back in place. Returns the scaler's state.
+    """Put weights, optimizer and rates back in place. Returns the scaler's state.
 
-    Raises RunError when the state belongs to other weights.
+    Raises RunError when the state belongs to other weights or to another optimizer.
     """
     weights = load_tensors(state.files[_NETWORK])
     if weights.keys() != {name for name, _ in network.iter_weights()}:
         raise RunError(f"{state.path.name}: the state belongs to another network")
     network.load_weights(weights)
-    _restore_moments(load_tensors(state.files[_OPTIMIZER]), network, optimizer)
+    tensors = load_tensors(state.files[_OPTIMIZER])
+    if _VALUES in state.files:
+        values = json.loads(state.files[_VALUES])
+        _refuse_other_optimizer(state.path.name, values["optimizer"], optimizer)
+        _unpack_optimizer(values, tensors, dict(network.iter_weights()), optimizer, rates)
+    else:  # of the first format, which knew AdamW and no other
+        _refuse_other_optimizer(state.path.name, _class_path(torch.optim.AdamW), optimizer)
+        _restore_moments(tensors, network, optimizer)
     scaler: dict[str, Any] = json.loads(state.files[_SCALER])
     return scaler
+
+
+def pack_optimizer(
+    weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer, rates: Rates
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Everything that `optimizer` and `rates` remember: values for JSON, and tensors by name.
+
+    Raises RunError for what no file can keep.
+    """
+    packer = Packer()
+    device = next(iter(weights.values())).device
+    own = [key for key in optimizer.state if not isinstance(key, Tensor)]
+    values = {
+        "schema": 2,
+        "optimizer": _class_path(type(optimizer)),
+        "weights": {
+            name: packer.pack(dict(optimizer.state[weight]), weight.device, name)
+            for name, weight in weights.items()
+            if weight in optimizer.state
+        },
+        "shared": [[k, packer.pack(optimizer.state[k], device, f"shared.{k}")] for k in own],
+        "groups": [
+            packer.pack(_group_values(group), device, f"group {number}")
+            for number, group in enumerate(optimizer.param_groups)
+        ],
+        "rates": packer.pack(rates.state_dict(), device, "rates"),
+    }
+    return values, packer.tensors
+
+
+def _unpack_optimizer(
+    values: dict[str, Any],
+    tensors: dict[str, Tensor],
+    weights: dict[str, nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    rates: Rates,
+) -> None:
+    def place_for(weight: nn.Parameter) -> Place:
+        return partial(_place, weight=weight, optimizer=optimizer)
+
+    anywhere = place_for(next(iter(weights.values())))
+    optimizer.state.clear()
+    for name, packed in values["weights"].items():
+        optimizer.state[weights[name]] = unpack(packed, tensors, place_for(weights[name]))
+    for key, packed in values["shared"]:
+        optimizer.state[key] = unpack(packed, tensors, anywhere)
+    for group, packed in zip(optimizer.param_groups, values["groups"], strict=True):
+        group.update(unpack(packed, tensors, anywhere))
+    rates.load_state_dict(unpack(values["rates"], tensors, anywhere))
+
+
+def _place(
+    value: Tensor, at: str, *, weight: nn.Parameter, optimizer: torch.optim.Optimizer
+) -> Tensor:
+    allocate = getattr(optimizer, "get_state_buffer", None)
+    if at == "paged" and allocate is not None:  # bitsandbytes' memory that CPU and GPU share
+        buffer: Tensor = allocate(weight, dtype=value.dtype)
+        return buffer.copy_(value)
+    return value if at == "host" else value.to(weight.device)
+
+
+def _group_values(group: dict[str, Any]) -> dict[str, Any]:
+    # which weights are in a group is decided anew by the spec
+    return {key: value for key, value in group.items() if key != "params"}
+
+
+def _class_path(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _refuse_other_optimizer(name: str, saved: str, optimizer: torch.optim.Optimizer) -> None:
+    present = _class_path(type(optimizer))
+    if saved != present:
+        raise RunError(
+            f"{name}: the state is one of {saved}, and the run has {present}",
+            "lorawiz run starts anew",
+        )
 
 
 def _restore_moments(
@@ -80,11 +166,6 @@ def _restore_moments(
             kind: value if kind == "step" else value.to(weight.device)
             for kind, value in by_name[name].items()
         }
-
-
-def _to_host(value: object) -> Tensor:
-    tensor = value if isinstance(value, Tensor) else torch.tensor(value)
-    return tensor.detach().cpu().contiguous()
 
 
 def _write_directory(target: Path, files: dict[str, bytes]) -> None:

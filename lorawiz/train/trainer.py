@@ -30,10 +30,12 @@ from lorawiz.train.frozen import freeze_convolutions
 from lorawiz.train.job import Job
 from lorawiz.train.losses import Loss
 from lorawiz.train.network import LoraNetwork
-from lorawiz.train.optimizers import build_optimizer
+from lorawiz.train.optimizers import averaged_weights, build_optimizer
+from lorawiz.train.rates import Rates, build_rates
 from lorawiz.train.sampling import SamplePrompt, draw_latents, save_pictures
 from lorawiz.train.state import restore_state, save_state
 from lorawiz.train.stopping import StopWatch
+from lorawiz.train.trial import try_optimizer
 
 _DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _SAVE_DTYPES = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -47,7 +49,8 @@ class Models:
     text_encoder: nn.Module | None
     """None once all its outputs are cached."""
     network: LoraNetwork
-    optimizer: torch.optim.AdamW
+    optimizer: torch.optim.Optimizer
+    rates: Rates
 
 
 class Trainer:
@@ -72,6 +75,7 @@ class Trainer:
     def prepare(self, state: VerifiedState | None) -> None:
         """Fill the caches, load what trains, go on from `state`. Raises LorawizError."""
         self.journal.write("device", name=_device_name(self.device))
+        try_optimizer(self.job.spec, self.job.count.total_steps, self.device)
         self._cache_latents()
         text_encoder = self._prepare_text()
         self.models = self._load_models(text_encoder)
@@ -97,6 +101,10 @@ class Trainer:
 
     def save_lora(self, path: Path, step: int, epoch: int) -> None:
         """Write the LoRA as it is behind `step`."""
+        with averaged_weights(self.models.optimizer):
+            self._save_lora(path, step, epoch)
+
+    def _save_lora(self, path: Path, step: int, epoch: int) -> None:
         refuse_diverged(self.models.network, step)
         precision = self.job.spec.train.save_precision
         if not self.models.network.fits(_SAVE_DTYPES[precision]):
@@ -114,7 +122,9 @@ class Trainer:
         refuse_diverged(models.network, step)
         scaler = self.accelerator.scaler
         scaler_state = scaler.state_dict() if scaler is not None else {}
-        path = save_state(self.job.run.state, step, models.network, models.optimizer, scaler_state)
+        path = save_state(
+            self.job.run.state, step, models.network, models.optimizer, models.rates, scaler_state
+        )
         self.journal.write("state", step=step, path=path.name)
 
     @torch.no_grad()
@@ -252,10 +262,12 @@ class Trainer:
                 self.adapter.enable_gradient_checkpointing(text_encoder)
         network.set_training(True)
         optimizer = build_optimizer(spec, network)
-        return Models(unet, text_encoder, network, optimizer)
+        rates = build_rates(spec.train, optimizer, self.job.count.total_steps)
+        return Models(unet, text_encoder, network, optimizer, rates)
 
     def _restore(self, state: VerifiedState) -> None:
-        scaler_state = restore_state(state, self.models.network, self.models.optimizer)
+        models = self.models
+        scaler_state = restore_state(state, models.network, models.optimizer, models.rates)
         if self.accelerator.scaler is not None and scaler_state:
             self.accelerator.scaler.load_state_dict(scaler_state)
         self.first_step = state.step + 1
@@ -263,7 +275,8 @@ class Trainer:
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
         self.models.network.set_training(False)
-        yield
+        with averaged_weights(self.models.optimizer):
+            yield
         self.models.network.set_training(True)
 
     def _load_vae(self) -> nn.Module:

@@ -74,3 +74,31 @@ def test_a_part_that_is_not_trained_has_no_learning_rate(
 ) -> None:
     metadata = metadata_of(network=network, train={"unet_lr": 3e-4})
     assert (metadata["ss_unet_lr"], metadata["ss_text_encoder_lr"]) == (unet_lr, text_encoder_lr)
+
+
+@pytest.mark.parametrize(
+    ("train", "optimizer", "scheduler"),
+    [
+        ({}, "torch.optim.adamw.AdamW", "constant"),
+        (
+            {"optimizer_args": {"weight_decay": 0.1, "betas": [0.9, 0.99]}, "lr_scheduler": "rex"},
+            "torch.optim.adamw.AdamW(weight_decay=0.1,betas=(0.9, 0.99))",
+            "rex",
+        ),
+        ({"optimizer_type": "Prodigy"}, "prodigyopt.prodigy.Prodigy", "constant"),
+        ({"optimizer_type": "SGDNesterov"}, "torch.optim.sgd.SGD(momentum=0.9)", "constant"),
+        (
+            {"optimizer_type": "AdaFactor", "learning_rate": 1e-3},
+            "transformers.optimization.Adafactor(relative_step=True)",
+            "adafactor:0.001",
+        ),
+    ],
+)
+def test_the_optimizer_is_written_as_sd_scripts_does(
+    train: dict[str, object], optimizer: str, scheduler: str
+) -> None:
+    metadata = metadata_of(train=train)
+    assert (metadata["ss_optimizer"], metadata["ss_lr_scheduler"]) == (optimizer, scheduler)
+    is_used = "relative_step" not in optimizer
+    assert (metadata["ss_learning_rate"] != "None") == is_used
+    assert (metadata["ss_unet_lr"] != "None") == is_used

@@ -19,6 +19,7 @@ from lorawiz.preflight import rules
 from lorawiz.preflight.finding import RULES, Problem
 from lorawiz.preflight.inspection import Inspection
 from lorawiz.preflight.machine import MachineFacts, TorchFacts
+from lorawiz.preflight.plan import build_plan
 from lorawiz.spec import load_spec
 from lorawiz.spec.document import set_value, unset_value
 from tests.families.test_checkpoints import CONTEXT, TEXT, UNET, write_safetensors
@@ -287,10 +288,56 @@ FAILING: dict[str, Sequence[Case]] = {
     "learning-rate-unusual": [
         Case({"train.learning_rate": "0.1"}, said="learning_rate = 0.1"),
         Case({"train.unet_lr": "1e-8"}, said="unet_lr = 1e-08"),
+        Case({"train.learning_rate": "1.0"}, said="learning_rate = 1, far from AdamW's usual 1e-4"),
+        Case({"train.optimizer_type": "Prodigy"}, said="learning_rate = 0.0001, far from Prodigy's usual 1.0"),
     ],
     "learning-rate-idle": [
         Case({"network.train_unet_only": "true", "train.text_encoder_lr": "1e-4"}, said="text_encoder_lr has no"),
         Case({"network.train_text_encoder_only": "true", "train.unet_lr": "1e-4"}, said="unet_lr has no"),
+    ],
+    "learning-rates-unequal": [
+        Case({"train.optimizer_type": "Prodigy", "train.unet_lr": "1.0"}, said="one rate for all parts, but unet_lr = 1"),
+        Case(
+            {"train.optimizer_type": "DAdaptAdam", "train.unet_lr": "1.0", "train.text_encoder_lr": "0.5"},
+            said="text_encoder_lr = 0.5",
+        ),
+    ],
+    "optimizer-missing": [
+        Case({"train.optimizer_type": "no_such_package.Adam"}, said="needs no_such_package: not installed here"),
+    ],
+    "optimizer-without-gpu": [
+        Case({"train.optimizer_type": "PagedAdamW32bit"}, said="PagedAdamW32bit is made for an NVIDIA GPU"),
+        Case({"train.optimizer_type": "SGDNesterov8bit"}, said="made for an NVIDIA GPU"),
+    ],
+    "optimizer-settings-wrong": [
+        Case({"train.optimizer_args": "{ wieght_decay = 0.1 }"}, said="AdamW has no argument wieght_decay"),
+        Case({"train.lr_scheduler_args": "{ num_cycles = 2 }"}, said="constant has no argument num_cycles"),
+        Case({"train.optimizer_type": "os.path.join"}, said="os.path.join is no Optimizer"),
+        Case({"train.lr_scheduler": "torch.optim.lr_scheduler.StepLR"}, said="step_size"),
+    ],
+    "warmup-refused": [
+        Case({"train.optimizer_type": "DAdaptSGD", "train.lr_warmup_steps": "10"}, said="cannot begin at a learning rate of 0"),
+    ],
+    "schedule-free-scheduled": [
+        Case({"train.optimizer_type": "AdamWScheduleFree", "train.lr_scheduler": "cosine"}, said="with lr_scheduler = cosine"),
+        Case({"train.optimizer_type": "SGDScheduleFree", "train.lr_warmup_steps": "0.1"}, said="with lr_warmup_steps"),
+    ],
+    "lr-scheduler-incomplete": [
+        Case({"train.lr_scheduler": "cosine_with_min_lr"}, said="needs lr_scheduler_min_lr_ratio"),
+        Case({"train.lr_scheduler": "warmup_stable_decay"}, said="needs lr_decay_steps"),
+        Case({"train.lr_scheduler": "piecewise_constant"}, said="needs lr_scheduler_args"),
+        Case({"train.lr_scheduler": "adafactor"}, said="needs optimizer_type"),
+    ],
+    "lr-setting-idle": [
+        Case({"train.lr_decay_steps": "50"}, said="lr_decay_steps has no effect with lr_scheduler = constant"),
+        Case(
+            {"train.lr_scheduler": "torch.optim.lr_scheduler.StepLR", "train.lr_warmup_steps": "5"},
+            said="lr_warmup_steps has no effect",
+        ),
+        Case(
+            {"train.optimizer_type": "AdaFactor", "train.learning_rate": "1e-3", "train.lr_scheduler": "cosine"},
+            said="learning_rate, lr_scheduler without effect: AdaFactor's relative_step",
+        ),
     ],
     "bucket-settings-idle": [
         Case({"dataset.enable_bucket": "false", "dataset.bucket_no_upscale": "true"}, said="enable_bucket is off"),
@@ -314,6 +361,67 @@ PASSING: dict[str, Sequence[Case]] = {
     "precision-unsupported": [
         Case({"train.mixed_precision": "bf16"}),
         Case({"train.mixed_precision": "fp16"}, {"torch": OLD_GPU}),
+    ],
+    "learning-rate-unusual": [
+        Case({"train.optimizer_type": "Prodigy", "train.learning_rate": "1"}),
+        Case(
+            {"train.learning_rate": "1.0", "train.unet_lr": "1e-4", "train.text_encoder_lr": "5e-5"}
+        ),
+        Case({"train.optimizer_type": "AdaFactor", "train.learning_rate": "1.0"}),
+        Case({"train.optimizer_type": "torch.optim.RAdam", "train.learning_rate": "1.0"}),
+    ],
+    "learning-rates-unequal": [
+        Case({"train.optimizer_type": "Prodigy"}),
+        Case({"train.unet_lr": "2e-4"}),
+        Case(
+            {
+                "train.optimizer_type": "Prodigy",
+                "train.unet_lr": "1.0",
+                "network.train_unet_only": "true",
+            }
+        ),
+    ],
+    "optimizer-missing": [
+        Case({"train.optimizer_type": "AdaFactor"}),
+        Case({"train.optimizer_type": "torch.optim.RAdam"}),
+    ],
+    "optimizer-without-gpu": [
+        Case({"train.optimizer_type": "AdamW8bit"}, {"torch": OLD_GPU}),
+        Case({"train.optimizer_type": "AdamW8bit"}, {"torch": None}),
+    ],
+    "optimizer-settings-wrong": [
+        Case({"train.optimizer_args": "{ weight_decay = 0.1, betas = [0.9, 0.99] }"}),
+        Case({"train.optimizer_args": "{ wieght_decay = 0.1 }"}, {"missing_packages": ("torch",)}),
+    ],
+    "warmup-refused": [
+        Case({"train.optimizer_type": "DAdaptAdam", "train.lr_warmup_steps": "10"}),
+    ],
+    "schedule-free-scheduled": [
+        Case({"train.optimizer_type": "AdamWScheduleFree"}),
+        Case({"train.optimizer_type": "RAdamScheduleFree", "train.lr_warmup_steps": "10"}),
+    ],
+    "lr-scheduler-incomplete": [
+        Case(
+            {"train.lr_scheduler": "cosine_with_min_lr", "train.lr_scheduler_min_lr_ratio": "0.1"}
+        ),
+        Case(
+            {
+                "train.lr_scheduler": "cosine_with_min_lr",
+                "train.lr_scheduler_args": "{ min_lr = 1e-6 }",
+            }
+        ),
+        Case({"train.lr_scheduler": "adafactor", "train.optimizer_type": "AdaFactor"}),
+    ],
+    "lr-setting-idle": [
+        Case({"train.lr_scheduler": "warmup_stable_decay", "train.lr_decay_steps": "50"}),
+        Case({"train.optimizer_type": "AdaFactor", "train.lr_scheduler": "adafactor"}),
+        Case(
+            {
+                "train.optimizer_type": "AdaFactor",
+                "train.learning_rate": "1e-3",
+                "train.optimizer_args": "{ relative_step = false }",
+            }
+        ),
     ],
     "trigger-not-kept": [
         Case(SHUFFLED),
@@ -462,3 +570,14 @@ def test_a_fix_that_is_a_command_can_be_typed(tmp_path: Path, tiny_base: Path) -
             assert problem.message not in remaining, f"{code}: {problem.fix}"
             healed += 1
     assert healed >= 15
+
+
+def test_the_plans_memory_and_disk_follow_the_optimizer(tmp_path: Path, tiny_base: Path) -> None:
+    plans = {}
+    for name in ("AdamW", "Lion", "Prodigy", "torch.optim.RAdam"):
+        at = inspect(tmp_path / name, tiny_base, Case({"train.optimizer_type": name}))
+        plans[name] = build_plan(at)
+    size = plans["AdamW"].num_lora_parameters
+    kept = {name: plan.state_bytes / size for name, plan in plans.items()}
+    assert kept == {"AdamW": 12, "Lion": 8, "Prodigy": 20, "torch.optim.RAdam": 12}
+    assert plans["Prodigy"].memory_bytes - plans["Lion"].memory_bytes == 12 * size

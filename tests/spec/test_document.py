@@ -52,7 +52,7 @@ def test_a_key_with_its_sd_scripts_prefix_is_led_to_its_table(path: Path) -> Non
         ("seed = -1", "train.seed = -1: expected 0 or more"),
         ("learning_rate = 0", "train.learning_rate = 0.0: expected more than 0"),
         ("learning_rate = inf", "expected"),
-        ('lr_scheduler = "cosin"', "expected 'constant', 'cosine' or 'linear'"),
+        ('lr_scheduler = "cosin"', "no scheduler is called 'cosin'; did you mean cosine?"),
         ('gradient_checkpointing = "yes"', "expected true or false"),
     ],
 )

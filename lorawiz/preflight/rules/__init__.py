@@ -5,9 +5,19 @@ from lorawiz.preflight.rules import (
     images,
     machine,
     models,
+    optimizers,
     schedule,
     settings,
     words,
 )
 
-__all__ = ["annotations", "images", "machine", "models", "schedule", "settings", "words"]
+__all__ = [
+    "annotations",
+    "images",
+    "machine",
+    "models",
+    "optimizers",
+    "schedule",
+    "settings",
+    "words",
+]

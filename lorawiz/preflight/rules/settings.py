@@ -6,7 +6,6 @@ from lorawiz.preflight.finding import Problem, rule
 from lorawiz.preflight.inspection import Inspection
 
 LOW_SCALE = 0.25
-USUAL_LR = (1e-6, 2e-3)
 
 
 @rule("alpha-scale", "warning")
@@ -21,21 +20,6 @@ def find_odd_scale(at: Inspection) -> Iterator[Problem]:
             f"lorawiz set network.alpha {network.dim / 2:g}",
             "network.alpha",
         )
-
-
-@rule("learning-rate-unusual", "warning")
-def find_odd_learning_rate(at: Inspection) -> Iterator[Problem]:
-    """AdamW on a LoRA works between about 1e-5 and 1e-3: above it breaks, below nothing happens."""
-    train = at.spec.train
-    low, high = USUAL_LR
-    for key in ("learning_rate", "unet_lr", "text_encoder_lr"):
-        rate = getattr(train, key)
-        if rate is not None and not low <= rate <= high:
-            yield Problem(
-                f"{key} = {rate:g}, far from the usual 1e-4",
-                f"lorawiz set train.{key} 1e-4",
-                f"train.{key}",
-            )
 
 
 @rule("learning-rate-idle", "warning")
