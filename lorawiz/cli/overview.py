@@ -47,6 +47,7 @@ def _next_command(spec: Spec, records: Sequence[ImageRecord], state: str) -> str
 _AFTER = {
     "running": "lorawiz attach",
     "starting": "lorawiz attach",
+    "paused": "lorawiz pause --off",
     "stopped": "lorawiz run --resume",
     "killed": "lorawiz run --resume",
     "failed": "lorawiz run --resume",

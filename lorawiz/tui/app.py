@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -18,11 +18,8 @@ from lorawiz.tui.images import ImageWidget, choose_image_widget
 from lorawiz.tui.language import tr
 from lorawiz.tui.review.screen import ReviewScreen
 from lorawiz.tui.review.session import ReviewSession
-from lorawiz.tui.screens.run import RunScreen
+from lorawiz.tui.screens.run import Departure, RunScreen
 from lorawiz.tui.theme import THEMES, find_theme, keep_theme
-
-Departure = Literal["detached", "ended", "stopped"]
-"""detached: the run goes on; ended: it was over; stopped: it was asked to stop here, and did."""
 
 BuildScreen = Callable[[ImageWidget | None], Screen[Any]]
 
