@@ -46,6 +46,7 @@ def start(
     directory: str = typer.Option(
         "", "--project", "-C", metavar="DIR", help="Work on the project in DIR, not on this one."
     ),
+    as_json: bool = typer.Option(False, "--json", help="Say where the project stands, as JSON."),
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
     """Train a LoRA of a face, a character or a style from a terminal."""
@@ -60,7 +61,7 @@ def start(
         except OSError as error:
             raise LorawizError(f"{directory}: {error.strerror}") from error
     if context.invoked_subcommand is None:
-        project.print_overview(context)
+        project.open_wizard(context, as_json)
 
 
 def main() -> NoReturn:

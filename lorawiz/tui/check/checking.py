@@ -10,6 +10,7 @@ from lorawiz.paths import Project, model_folders
 from lorawiz.preflight.check import check_project
 from lorawiz.preflight.finding import Finding
 from lorawiz.preflight.report_lines import PlanRow, describe_inputs, iter_plan_rows
+from lorawiz.preflight.survey import keep_check
 from lorawiz.spec import load_spec
 from lorawiz.tui.settings.state import SpecState, load_state
 
@@ -72,6 +73,7 @@ def make_check(project: Project, progress: Progress) -> CheckResult:
             if progress.is_abandoned:  # the program ends, and no thread is started any more
                 raise AbandonedError from None
             raise
+        keep_check(project, report)
         return CheckResult(
             signature,
             settings,
