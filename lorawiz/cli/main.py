@@ -17,6 +17,7 @@ from lorawiz.cli import (
     prompting,
     reviewing,
     runs,
+    serving,
     settings,
 )
 from lorawiz.errors import LorawizError
@@ -35,7 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    demo, project, preparing, cleaning, prompting, reviewing, settings, checking, runs,
+    demo, project, preparing, cleaning, prompting, reviewing, settings, checking, runs, serving,
 ):  # fmt: skip
     module.register(app)
 
