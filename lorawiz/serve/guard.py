@@ -1,5 +1,6 @@
 """Who may open the page: whoever has the token, under the address that it was given out for."""
 
+import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
@@ -7,7 +8,6 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-COOKIE = "lorawiz"
 TOKEN_KEY = "token"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -31,6 +31,9 @@ def build_guard(token: str, host: str) -> Middleware:
     points here (DNS rebinding) is refused.
     """
 
+    # cookies know no ports: two servers on one machine keep theirs apart by name
+    cookie = f"lorawiz-{hashlib.sha256(token.encode()).hexdigest()[:12]}"
+
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if is_loopback(host) and _name_of(request.host) not in _LOOPBACK:
@@ -41,9 +44,9 @@ def build_guard(token: str, host: str) -> Middleware:
         if shown and _is_same(shown, token) and request.path == "/":
             # from here on the cookie shows it, and the address bar does not
             response = web.HTTPFound("/")
-            response.set_cookie(COOKIE, token, httponly=True, samesite="Strict", path="/")
+            response.set_cookie(cookie, token, httponly=True, samesite="Strict", path="/")
             raise response
-        if not _is_same(request.cookies.get(COOKIE, ""), token):
+        if not _is_same(request.cookies.get(cookie, ""), token):
             raise web.HTTPForbidden(text="open the address that lorawiz serve printed\n")
         return await handler(request)
 

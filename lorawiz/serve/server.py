@@ -17,6 +17,8 @@ from lorawiz.paths import Project
 from lorawiz.serve.guard import TOKEN_KEY, build_guard
 
 _TEMPLATES = Path(__file__).with_name("templates")
+_SHUTDOWN_S = 1.0
+
 OnReady = Callable[[str], None]
 """Told the address once the server answers."""
 
@@ -37,7 +39,8 @@ class ProjectServer(Server):
 
     async def run(self, on_ready: OnReady) -> None:
         """Serve until SIGINT or SIGTERM. Raises LorawizError where the port cannot be had."""
-        runner = web.AppRunner(await self._make_app())
+        # a page that is open would hold the server: its program is told to end, then cut off
+        runner = web.AppRunner(await self._make_app(), shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
         try:
             await self._listen(runner)
@@ -51,7 +54,7 @@ class ProjectServer(Server):
 
     async def _listen(self, runner: web.AppRunner) -> None:
         try:
-            await web.TCPSite(runner, self.host, self.port, shutdown_timeout=2.0).start()
+            await web.TCPSite(runner, self.host, self.port).start()
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 hint = "lorawiz serve --port 0 takes a free one"
