@@ -1,27 +1,63 @@
-"""Draws the pictures of the README from the real app: `python docs/make_pictures.py RUN_DIR`.
+"""Draws the pictures of the README from the real app: `python docs/make_pictures.py PROJECT`.
 
-RUN_DIR is the folder of a run, such as lorawiz-demo/runs/demo-face-0001. Writes docs/panel.svg
-(80×24), docs/panel-wide.svg (120×36) and docs/session.svg (commands and what they print).
+PROJECT is a project that has been trained, such as lorawiz-demo. Writes an SVG of every screen
+at 80×24 and, with the suffix -wide, at 120×36, and docs/session.svg (commands and what they print).
 """
 
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 DOCS = Path(__file__).parent
-SIZES = {"panel": (80, 24), "panel-wide": (120, 36)}
+SIZES = {"": (80, 24), "-wide": (120, 36)}
+Build = Callable[[Any], Any]
 
 
-async def draw(run_dir: Path, name: str, size: tuple[int, int]) -> None:
-    """Open the panel without a terminal, let it settle, and save what it shows."""
-    from lorawiz.runs.folder import RunFolder
-    from lorawiz.tui.app import PanelApp
+def list_screens(root: Path) -> dict[str, tuple[Build, tuple[str, ...]]]:
+    """By picture: what builds the screen, and the keys pressed before it is drawn."""
+    from lorawiz.paths import Project
+    from lorawiz.runs.folder import find_run
+    from lorawiz.spec import load_spec
+    from lorawiz.tui.check.screen import CheckScreen
+    from lorawiz.tui.follow import RunFollower
+    from lorawiz.tui.review.screen import ReviewScreen
+    from lorawiz.tui.review.session import ReviewSession
+    from lorawiz.tui.screens.run import RunScreen
+    from lorawiz.tui.settings.screen import SettingsScreen
+    from lorawiz.tui.tags.screen import TagsScreen
+    from lorawiz.tui.wizard.answers import Answers
+    from lorawiz.tui.wizard.new_project import NewProjectScreen
+    from lorawiz.tui.wizard.screen import WizardScreen
 
-    app = PanelApp(RunFolder(run_dir.absolute()))
+    project = Project(root)
+
+    def open_session() -> ReviewSession:
+        return ReviewSession(project, load_spec(project.spec))
+
+    return {
+        "new": (lambda _image: NewProjectScreen(Answers("face-lora", "lyq", trigger="lyq")), ()),
+        "wizard": (lambda image: WizardScreen(project, image), ("g", "j")),
+        "review": (lambda image: ReviewScreen(open_session(), image), ("j", "j")),
+        "tags": (lambda _image: TagsScreen(open_session()), ("j", "i")),
+        "settings": (lambda _image: SettingsScreen(project, "train.lr_scheduler"), ()),
+        "check": (lambda _image: CheckScreen(project), ()),
+        "panel": (lambda image: RunScreen(RunFollower(find_run(project)), image), ()),
+    }
+
+
+async def draw(name: str, build: Build, keys: tuple[str, ...], size: tuple[int, int]) -> None:
+    """Open a screen without a terminal, let it settle, and save what it shows."""
+    from lorawiz.tui.app import LorawizApp
+
+    app = LorawizApp(build)
     async with app.run_test(size=size) as pilot:
-        await pilot.pause(2.0)
-        (DOCS / f"{name}.svg").write_text(app.export_screenshot(title="lorawiz attach"))
+        await pilot.pause(3.0)
+        await pilot.press(*keys)
+        await pilot.pause(1.5)
+        (DOCS / f"{name}.svg").write_text(app.export_screenshot(title="lorawiz"))
 
 
 def draw_session(project: Path) -> None:
@@ -46,9 +82,12 @@ def draw_session(project: Path) -> None:
 def main() -> None:
     # graphics protocols do not appear in a screenshot: half-blocks do
     os.environ["LORAWIZ_IMAGES"] = "half"
-    for name, size in SIZES.items():
-        asyncio.run(draw(Path(sys.argv[1]), name, size))
-    draw_session(Path(sys.argv[1]).parents[1])
+    os.environ["LORAWIZ_LANG"] = "en"
+    project = Path(sys.argv[1]).absolute()
+    for name, (build, keys) in list_screens(project).items():
+        for suffix, size in SIZES.items():
+            asyncio.run(draw(name + suffix, build, keys, size))
+    draw_session(project)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 from lorawiz.errors import ProjectError, visible_text
 from lorawiz.families.checkpoints import adopt_checkpoint
 from lorawiz.paths import SPEC_FILE, Project, write_atomically
-from lorawiz.spec.document import edit_text, set_value, unset_value
+from lorawiz.spec.document import change_values, edit_text
 from lorawiz.spec.schema import build_schema
 from lorawiz.spec.templates import SCHEMA_PATH, Template, render_spec
 
@@ -53,13 +53,19 @@ def create_project(
 
 def set_base(project: Project, checkpoint: str) -> tuple[str, str]:
     """Write another base checkpoint into the spec, with its hash. Returns (name, SHA-256)."""
-    name, sha256 = adopt_checkpoint(checkpoint, project)
-    # the old file's hash must not stand beside the new name for a moment
-    unset_value(project.spec, "base.sha256")
-    set_value(project.spec, "base.checkpoint", name)
-    if sha256:
-        set_value(project.spec, "base.sha256", sha256)
-    return name, sha256
+    settings = choose_base(project, checkpoint)
+    # in one step: the old file's hash never stands beside the new name
+    change_values(project.spec, settings)
+    return settings["base.checkpoint"] or "", settings["base.sha256"] or ""
+
+
+def choose_base(project: Project, checkpoint: str) -> dict[str, str | None]:
+    """The settings that make `checkpoint` the base: its name in the project, and its hash.
+
+    None takes a setting out. A file of gigabytes takes seconds. Raises ModelError.
+    """
+    name, sha256 = adopt_checkpoint(checkpoint, project) if checkpoint else ("", "")
+    return {"base.checkpoint": name or None, "base.sha256": sha256 or None}
 
 
 def _refuse_occupied(project: Project) -> None:

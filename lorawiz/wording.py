@@ -1,4 +1,35 @@
-"""How numbers look to the user, on every screen and line the same."""
+"""How numbers look to the user, on every screen and line the same; and to a watching program."""
+
+import json
+from typing import NamedTuple
+
+PROGRESS_VARIABLE = "LORAWIZ_PROGRESS"
+"""Set to `json`, a command tells its progress on stderr as JSON text sequences (RFC 7464)."""
+_RECORD = "\x1e"
+
+
+class ProgressRecord(NamedTuple):
+    """How far a command is with what."""
+
+    title: str
+    done: int
+    total: int
+
+
+def dump_progress(title: str, done: int, total: int) -> str:
+    """One record: ␞, an object, a line feed."""
+    return f"{_RECORD}{json.dumps(ProgressRecord(title, done, total)._asdict())}\n"
+
+
+def read_progress(line: str) -> ProgressRecord | None:
+    """The record of a line, or None for a line of words."""
+    if not line.startswith(_RECORD):
+        return None
+    try:
+        values = json.loads(line[len(_RECORD) :])
+        return ProgressRecord(str(values["title"]), int(values["done"]), int(values["total"]))
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def show_bytes(count: float) -> str:

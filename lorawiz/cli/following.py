@@ -10,7 +10,7 @@ from lorawiz.runs.folder import RunFolder
 from lorawiz.runs.journal import Event, JournalReader
 from lorawiz.runs.launch import last_log_line
 from lorawiz.runs.lines import LinePrinter
-from lorawiz.runs.view import RunView
+from lorawiz.runs.view import ON, RunView
 
 _POLL_S = 0.2
 
@@ -54,7 +54,7 @@ def _iter_events(run: RunFolder, view: RunView, follow: bool) -> Iterator[Event]
     """Events old and new; ends with the run. The caller applies them to `view`."""
     reader = JournalReader(run.journal)
     while True:
-        was_over = view.state() not in ("starting", "running")
+        was_over = view.state() not in ON
         events = reader.poll()
         yield from events
         if not follow or (was_over and not events):

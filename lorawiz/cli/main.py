@@ -17,6 +17,7 @@ from lorawiz.cli import (
     prompting,
     reviewing,
     runs,
+    serving,
     settings,
 )
 from lorawiz.errors import LorawizError
@@ -35,7 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    demo, project, preparing, cleaning, prompting, reviewing, settings, checking, runs,
+    demo, project, preparing, cleaning, prompting, reviewing, settings, checking, runs, serving,
 ):  # fmt: skip
     module.register(app)
 
@@ -46,6 +47,7 @@ def start(
     directory: str = typer.Option(
         "", "--project", "-C", metavar="DIR", help="Work on the project in DIR, not on this one."
     ),
+    as_json: bool = typer.Option(False, "--json", help="Say where the project stands, as JSON."),
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
     """Train a LoRA of a face, a character or a style from a terminal."""
@@ -60,7 +62,7 @@ def start(
         except OSError as error:
             raise LorawizError(f"{directory}: {error.strerror}") from error
     if context.invoked_subcommand is None:
-        project.print_overview(context)
+        project.open_wizard(context, as_json)
 
 
 def main() -> NoReturn:

@@ -1,13 +1,19 @@
 """What commands print: results on stdout, progress and remarks on stderr."""
 
 import json
+import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from lorawiz.wording import PROGRESS_VARIABLE, dump_progress
+
+_TELL_EVERY_S = 0.1
 
 if TYPE_CHECKING:
     from lorawiz.hub import HubFiles
@@ -38,7 +44,13 @@ def is_interactive() -> bool:
 
 @contextmanager
 def progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Gives a function (done, total) that draws a bar on a terminal and nothing elsewhere."""
+    """Gives a function (done, total) that draws a bar on a terminal and nothing elsewhere.
+
+    With LORAWIZ_PROGRESS=json it writes records for a program that watches: see `wording`.
+    """
+    if os.environ.get(PROGRESS_VARIABLE) == "json":
+        yield _tell_progress(title)
+        return
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return
@@ -60,6 +72,26 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _tell_progress(title: str) -> Callable[[int, int], None]:
+    """Writes a record at most every tenth of a second, and the last one always."""
+    told_at = 0.0
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told_at
+        now = time.monotonic()
+        if now - told_at < _TELL_EVERY_S and done != total:
+            return
+        told_at = now
+        try:
+            sys.stderr.write(dump_progress(title, done, total))
+            sys.stderr.flush()
+        except BrokenPipeError:
+            # who started this is gone: what was done is kept, the same command goes on
+            raise KeyboardInterrupt from None
+
+    return tell
 
 
 def fetch_model(name: str, files: "HubFiles") -> Path:

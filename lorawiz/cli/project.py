@@ -13,6 +13,8 @@ from lorawiz.errors import LorawizError, ProjectError, SpecError, visible_text
 if TYPE_CHECKING:
     from lorawiz.dataset.adding import AddReport
     from lorawiz.dataset.finding_images import Found
+    from lorawiz.paths import Project
+    from lorawiz.tui.wizard.answers import Answers
 
 JSON = typer.Option(False, "--json", help="Print JSON.")
 
@@ -44,30 +46,23 @@ def new(
     ),
 ) -> None:
     """Start a project: a folder around one TOML file."""
-    from lorawiz.scaffold import create_project
-    from lorawiz.spec.templates import load_template
+    from lorawiz.tui.wizard.answers import Answers
 
-    asked = is_interactive()
-    chosen = load_template(template or _ask_template(asked))
-    folder = Path(directory or chosen.name)
-    if (folder / "lorawiz.toml").exists():
-        raise ProjectError(
-            f"{visible_text(str(folder))} is a project already", "name another folder"
-        )
-    usual_class = str(chosen.values.get("project", {}).get("class_word", ""))
-    answers = {
-        "project.name": name or _ask(asked, "name of the LoRA", _clean_name(folder)),
-        "project.trigger": trigger or _ask(asked, "trigger word (rare and short)", ""),
-        "project.class_word": class_word or _ask(asked, "what it is one of", usual_class),
-    }
-    images = images or _ask(asked, "folder of photos (empty: add them later)", "")
-    base = base or _ask(asked, "base checkpoint (file, folder or hub id; empty: later)", "")
-    found = find_sources([Path(images).expanduser()]) if images else None
     settings = dict(parse_assignment(text) for text in assignments)
-    project = create_project(folder, chosen, answers, base, settings)
+    answers = Answers(template, directory, name, trigger, class_word, base, settings)
+    # looked at before anything is made
+    found = find_sources([Path(images).expanduser()]) if images else None
+    if is_interactive() and not (template and trigger):
+        project = _ask_for_project(answers)
+        if found:
+            add_sources(project.root, found, link=False)
+        _go_on(project)
+        return
+    _refuse_incomplete(answers)
+    project = answers.create()
     report = add_sources(project.root, found, link=False) if found else None
-    shown = visible_text(str(folder))
-    typer.echo(f"{shown}: a project from {chosen.name}")
+    shown = visible_text(answers.shown_folder)
+    typer.echo(f"{shown}: a project from {Path(answers.template).stem}")
     typer.echo(f"  next: cd {shown} && lorawiz {'check' if report else 'add PHOTOS…'}")
     if report and not report.is_complete:
         raise typer.Exit(2)
@@ -100,17 +95,63 @@ def add(
         raise typer.Exit(2)
 
 
-def print_overview(context: typer.Context) -> None:
-    """What `lorawiz` alone says: the state of this project and the next command, or the help."""
+def open_wizard(context: typer.Context, as_json: bool) -> None:
+    """What `lorawiz` alone does: the wizard on a terminal, else where the project stands."""
     try:
         project = this_project()
     except ProjectError:
-        typer.echo(context.get_help())
-        return
-    from lorawiz.cli.overview import describe_project
+        if as_json or not is_interactive():
+            if as_json:
+                raise
+            typer.echo(context.get_help())
+            return
+        from lorawiz.tui.wizard.answers import Answers
 
-    for line in describe_project(project):
-        typer.echo(line)
+        project = _ask_for_project(Answers())
+    if as_json or not is_interactive():
+        from lorawiz.preflight.survey import iter_overview, survey_project
+
+        survey = survey_project(project)
+        if as_json:
+            print_json(survey.as_json())
+        for line in () if as_json else iter_overview(survey):
+            typer.echo(line)
+        if survey.failure:
+            raise typer.Exit(2)
+        return
+    _go_on(project)
+
+
+def _ask_for_project(answers: "Answers") -> "Project":
+    """The project that is made of the form's answers; leaving the form makes none."""
+    from lorawiz.tui.app import run_new_project
+
+    project = run_new_project(answers)
+    if project is None:
+        typer.echo("no project was made: lorawiz new, or lorawiz demo", err=True)
+        raise typer.Exit
+    return project
+
+
+def _go_on(project: "Project") -> None:
+    """The wizard; then how to come back, for whoever is still in another folder."""
+    from lorawiz.tui.app import run_wizard
+
+    run_wizard(project)
+    if project.root != Path.cwd():
+        typer.echo(f"to come back: cd {visible_text(str(project.root))} && lorawiz")
+
+
+def _refuse_incomplete(answers: "Answers") -> None:
+    """Raises what the form would say. Nothing is asked here."""
+    if not answers.template:
+        from lorawiz.spec.templates import list_templates
+
+        names = ", ".join(template.name for template in list_templates())
+        raise LorawizError("which template?", f"lorawiz new TEMPLATE; templates are {names}")
+    for mistake in answers.find_mistakes().values():
+        message, _, hint = mistake.partition("\n")
+        raise ProjectError(message, hint.strip() or "lorawiz new --help")
 
 
 def parse_assignment(text: str) -> tuple[str, str]:
@@ -179,31 +220,3 @@ def _list_some(told: Iterable[tuple[str, str]], most: int = 20) -> Iterator[str]
             rest += 1
     if rest:
         yield f"  … and {rest} more like the last"
-
-
-def _ask_template(asked: bool) -> str:
-    from lorawiz.spec.templates import list_templates
-
-    templates = list_templates()
-    names = ", ".join(template.name for template in templates)
-    if not asked:
-        raise LorawizError("which template?", f"lorawiz new TEMPLATE; templates are {names}")
-    for template in templates:
-        typer.echo(f"  {template.name:<16} {template.description}", err=True)
-    answer: str = typer.prompt("template", default=templates[0].name, err=True)
-    return answer
-
-
-def _ask(asked: bool, question: str, default: str) -> str:
-    """The answer on a terminal, the default elsewhere."""
-    if not asked:
-        return default
-    answer: str = typer.prompt(question, default=default, show_default=bool(default), err=True)
-    return answer.strip()
-
-
-def _clean_name(folder: Path) -> str:
-    """A folder's name as a LoRA's name."""
-    import re
-
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", folder.absolute().name).strip("-.")[:64] or "lora"

@@ -1,7 +1,8 @@
-"""`lorawiz run`, `attach`, `status`, `logs` and `stop`."""
+"""`lorawiz run`, `attach`, `status`, `logs`, `pause` and `stop`."""
 
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,6 +13,7 @@ from lorawiz.errors import RunError, visible_text
 
 if TYPE_CHECKING:
     from lorawiz.runs.folder import RunFolder
+    from lorawiz.runs.view import RunState, RunView
 
 RUN = typer.Argument("", metavar="[RUN]", help="A run's id; the newest where it is left out.")
 JSON = typer.Option(False, "--json", help="Print JSON.")
@@ -23,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="lorawiz attach lyq-0007")(attach)
     app.command(epilog="lorawiz status --json")(status)
     app.command(epilog="lorawiz logs lyq-0007 --raw")(logs)
+    app.command(epilog="lorawiz pause; lorawiz pause --off lyq-0007")(pause)
     app.command(epilog="lorawiz stop")(stop)
 
 
@@ -106,6 +109,28 @@ def logs(
     print_lines(found, follow=follow)
 
 
+def pause(
+    run_id: str = RUN,
+    off: bool = typer.Option(False, "--off", "--resume", help="Go on with a paused run."),
+    wait: bool = typer.Option(True, help="Come back when the trainer has obeyed."),
+) -> None:
+    """Hold a run after its present step, everything kept; with --off it goes on."""
+    from lorawiz.runs.control import request
+    from lorawiz.runs.folder import find_run
+
+    found = find_run(this_project(), run_id or None)
+    _state_if_on(found)
+    request(found, "resume" if off else "pause")
+    if not wait:
+        typer.echo(f"{found.run_id}  asked to {'go on' if off else 'pause'}")
+        return
+    view = _wait(found, lambda view: (view.state() == "paused") != off)
+    if view.state() == "paused":
+        typer.echo(f"{found.run_id}  paused  behind step {view.step}; lorawiz pause --off goes on")
+    else:
+        typer.echo(f"{found.run_id}  {view.state():<7} {visible_text(view.message)}".rstrip())
+
+
 def stop(
     run_id: str = RUN,
     wait: bool = typer.Option(True, help="Come back when the run has ended."),
@@ -113,24 +138,44 @@ def stop(
     """End a run after its present step, with everything saved to resume from."""
     from lorawiz.runs.control import request
     from lorawiz.runs.folder import find_run
-    from lorawiz.runs.view import load_view
 
     found = find_run(this_project(), run_id or None)
-    state = load_view(found).state()
-    if state not in ("starting", "running"):
-        raise RunError(f"{found.run_id} is not on: {state}", "lorawiz status")
+    _state_if_on(found)
     request(found, "stop")
     if not wait:
         typer.echo(f"{found.run_id}  asked to stop")
         return
-    deadline = time.monotonic() + STOP_TIMEOUT_S
-    while (view := load_view(found)).state() in ("starting", "running"):
-        if time.monotonic() > deadline:
-            raise RunError(f"{found.run_id} has not stopped yet", "lorawiz status")
-        time.sleep(0.1)
+    view = _wait(found, lambda view: False)
     typer.echo(f"{found.run_id}  {view.state():<7} {visible_text(view.message)}")
     if view.hint:
         typer.echo(f"  {visible_text(view.hint)}")
+
+
+def _state_if_on(run: "RunFolder") -> "RunState":
+    """The state of a run whose trainer lives. Raises RunError for another."""
+    from lorawiz.runs.view import ON, load_view
+
+    state = load_view(run).state()
+    if state not in ON:
+        raise RunError(f"{run.run_id} is not on: {state}", "lorawiz status")
+    return state
+
+
+def _wait(run: "RunFolder", is_obeyed: "Callable[[RunView], bool]") -> "RunView":
+    """The view of the run once it has obeyed or ended. Raises RunError when that takes long."""
+    from lorawiz.runs.journal import JournalReader
+    from lorawiz.runs.view import ON, RunView
+
+    reader, view = JournalReader(run.journal), RunView(run.run_id)
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while True:
+        for event in reader.poll():
+            view.apply(event)
+        if view.state() not in ON or is_obeyed(view):
+            return view
+        if time.monotonic() > deadline:
+            raise RunError(f"{run.run_id} has not obeyed yet", "lorawiz status")
+        time.sleep(0.1)
 
 
 def watch(run: "RunFolder", plain: bool, as_json: bool) -> None:

@@ -37,6 +37,7 @@ def run_as_json(run: RunFolder) -> dict[str, Any]:
         "state_step": view.state_step,
         "result": view.result,
         "saves": [saved.path for saved in view.saves],
+        "validation": view.validations[-1].loss if view.validations else None,
         "warnings": view.warnings,
         "message": view.message,
         "hint": view.hint,
@@ -51,6 +52,8 @@ def _details(view: RunView, state: str) -> list[str]:
         ]  # fmt: skip
     if state == "running":
         return [visible_text(view.phase)]
+    if state == "paused":
+        return ["lorawiz pause --off goes on"]
     if state == "finished":
         return [visible_text(view.result or "")]
     return [visible_text(view.message)] if view.message else []

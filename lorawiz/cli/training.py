@@ -6,11 +6,12 @@ from pathlib import Path
 import typer
 
 from lorawiz.cli.output import fetch_model, print_json
-from lorawiz.cli.report import finding_lines, iter_report_lines, summary_line
+from lorawiz.cli.report import iter_report_lines
 from lorawiz.errors import RunError
 from lorawiz.families.checkpoints import HUB_FILES, find_checkpoint
 from lorawiz.paths import Project
 from lorawiz.preflight.check import Report, check_project
+from lorawiz.preflight.report_lines import finding_lines, summary_line
 from lorawiz.runs.folder import RunFolder, find_run, list_runs
 from lorawiz.runs.freeze import Models, freeze_run
 from lorawiz.runs.launch import launch, wait_for_trainer

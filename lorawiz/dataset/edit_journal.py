@@ -47,9 +47,9 @@ def compare_records(before: ImageRecord, after: ImageRecord) -> Change | None:
     """The change from one to the other, or None when they are the same."""
     if before == after:
         return None
-    old, new = _plain(before), _plain(after)
+    old, new = record_as_json(before), record_as_json(after)
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    return Change(before.image_path, {k: old.get(k) for k in keys}, {k: new.get(k) for k in keys})
+    return Change(before.image_path, _plain(old, keys), _plain(new, keys))
 
 
 class EditJournal:
@@ -193,10 +193,15 @@ def _stacks(headers: Sequence[EditHeader]) -> tuple[list[EditHeader], list[EditH
     return undoable, redoable
 
 
-def _plain(record: ImageRecord) -> dict[str, Any]:
-    """The record's JSON with lists for tuples, as it is read back."""
-    plain: dict[str, Any] = json.loads(json.dumps(record_as_json(record)))
-    return plain
+def _plain(values: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """Some keys' values with lists for tuples, as they are read back; None for one not there."""
+    return {key: _as_read(values.get(key)) for key in keys}
+
+
+def _as_read(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return {k: _as_read(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def _header(value: Mapping[str, Any]) -> EditHeader:

@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from lorawiz.dataset.records import Hand, ImageRecord, Words
@@ -44,7 +45,7 @@ class Conflict:
 
 def made_of(caption: str, tags: Sequence[str]) -> str:
     """The fingerprint of words: `xxxxxx-yyyyyy`, six hex digits each of caption and tags."""
-    return f"{_digest(caption)}-{_digest(json.dumps(list(tags)))}"
+    return _fingerprint(caption, tuple(tags))
 
 
 def raw_words(record: ImageRecord) -> Words:
@@ -254,13 +255,12 @@ def _written(record: ImageRecord, words: Words, hand: Hand, fits: tuple[bool, bo
     made = f"{new[0] if fits[0] else old[0]}-{new[2] if fits[1] else old[2]}"
     if all(fits) and words == source and hand == Hand(crop=hand.crop):
         made, source = "", Words()
+    kept = None if source == Words() else source
+    now = record.caption, record.tags, record.hand, record.made, record.source
+    if now == (words.caption, words.tags, hand, made, kept):
+        return record
     return replace(
-        record,
-        caption=words.caption,
-        tags=words.tags,
-        hand=hand,
-        made=made,
-        source=None if source == Words() else source,
+        record, caption=words.caption, tags=words.tags, hand=hand, made=made, source=kept
     )
 
 
@@ -281,12 +281,17 @@ def _blank_parts(record: ImageRecord) -> tuple[bool, bool]:
 
 def _without(tags: Iterable[str], gone: Iterable[str]) -> tuple[str, ...]:
     left_out = set(gone)
-    return tuple(tag for tag in tags if tag not in left_out)
+    return tuple(tag for tag in tags if tag not in left_out) if left_out else tuple(tags)
 
 
 def _tidy(tags: Iterable[str]) -> tuple[str, ...]:
     """`tags` trimmed, none empty, none twice."""
-    return tuple(dict.fromkeys(tag for tag in map(str.strip, tags) if tag))
+    return tuple(dict.fromkeys(filter(None, map(str.strip, tags))))
+
+
+@lru_cache(maxsize=64)  # one edit asks several times for the same words
+def _fingerprint(caption: str, tags: tuple[str, ...]) -> str:
+    return f"{_digest(caption)}-{_digest(json.dumps(tags))}"
 
 
 def _digest(text: str) -> str:

@@ -1,6 +1,6 @@
 """Running the rules over a project."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -52,17 +52,26 @@ class Report:
         }
 
 
-def check_project(project: Project, spec: Spec, for_run: bool = False) -> Report:
-    """Evaluate every rule. What concerns this machine is a warning, unless it is for a run."""
+def check_project(
+    project: Project,
+    spec: Spec,
+    for_run: bool = False,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Report:
+    """Evaluate every rule. What concerns this machine is a warning, unless it is for a run.
+
+    `on_progress` is told how many rules are done; what it raises ends the check.
+    """
     inspection = Inspection(project, spec, look_at_machine(project))
     findings = []
-    for each in RULES.values():
+    for number, each in enumerate(RULES.values()):
+        on_progress(number, len(RULES))
         for problem in each.find(inspection):
             where = inspection.where(problem.key)
             findings.append(
                 Finding(
                     each.code, each.severity, each.scope, where, problem.message, problem.fix,
-                    each.reason,
+                    each.reason, problem.key,
                 )
             )  # fmt: skip
     if not for_run:

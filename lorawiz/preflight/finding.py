@@ -1,8 +1,10 @@
 """What a rule has found, and what a rule is."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+from lorawiz.preflight.fixes import Fix
 
 if TYPE_CHECKING:
     from lorawiz.preflight.inspection import Inspection
@@ -13,10 +15,10 @@ Scope = Literal["project", "machine"]
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing a rule found: what, and the fix as it would be typed."""
+    """One thing a rule found: what, and what mends it."""
 
     message: str
-    fix: str
+    fix: Fix
     key: str = ""
     """The spec's key that it is about; gives the finding its line."""
 
@@ -31,11 +33,23 @@ class Finding:
     where: str
     """`lorawiz.toml:14`, or empty."""
     message: str
-    fix: str
+    fix: Fix
     reason: str
+    key: str = ""
+    """The setting that it is about."""
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "scope": self.scope,
+            "where": self.where,
+            "message": self.message,
+            "fix": self.fix.text,
+            "reason": self.reason,
+            "key": self.key,
+            "actions": self.fix.as_json(),
+        }
 
 
 @dataclass(frozen=True)

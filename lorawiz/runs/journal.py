@@ -1,7 +1,7 @@
 """journal.jsonl: append-only, the only source of truth about a run.
 
-Each line is one JSON object with `time` and `event`. The events and their keys are the
-constructors below; a reader acts on whole lines only and ignores events it does not know.
+Each line is one JSON object with `time` and `event`; events.py tells the events and their keys. A
+reader acts on whole lines only and ignores events it does not know.
 """
 
 import json
@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from lorawiz.runs.events import is_well_formed
 
 Event = dict[str, Any]
 _DURABLE = frozenset({"launch", "start", "save", "state", "end"})
@@ -50,9 +52,15 @@ class JournalReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
+        self._num_lines = 0
+        self._has_warned = False
 
     def poll(self) -> list[Event]:
-        """New events, in order. A line that is not JSON (torn by a kill) is passed over."""
+        """New events, in order, each well-formed.
+
+        A line that is not JSON (torn by a kill) is passed over. So is one that is JSON and no
+        event of ours; the first of them becomes a `warning`.
+        """
         try:
             with self._path.open("rb") as file:
                 file.seek(self._offset)
@@ -61,7 +69,20 @@ class JournalReader:
             return []
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
-        return list(_parse_lines(whole))
+        return list(self._parse_lines(whole))
+
+    def _parse_lines(self, data: bytes) -> Iterator[Event]:
+        for number, line in enumerate(data.split(b"\n")[:-1], self._num_lines + 1):
+            self._num_lines = number
+            try:
+                event = json.loads(line.decode())  # faster than bytes
+            except (ValueError, RecursionError):
+                continue
+            if is_well_formed(event):
+                yield event
+            elif not self._has_warned:
+                self._has_warned = True
+                yield _warn_of_line(self._path, number)
 
 
 def read_events(path: Path) -> list[Event]:
@@ -69,14 +90,9 @@ def read_events(path: Path) -> list[Event]:
     return JournalReader(path).poll()
 
 
-def _parse_lines(data: bytes) -> Iterator[Event]:
-    for line in data.split(b"\n"):
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict) and isinstance(event.get("event"), str):
-            yield event
+def _warn_of_line(path: Path, number: int) -> Event:
+    message = f"{path.name}:{number}: a line that lorawiz did not write; such lines are passed over"
+    return {"time": _now(), "event": "warning", "message": message}
 
 
 def _now() -> str:

@@ -14,6 +14,9 @@ from lorawiz.runs.processes import describe_process, start_detached
 from lorawiz.runs.view import load_view
 from lorawiz.spec.tables import Spec
 
+_LOG_TAIL_BYTES = 16 << 10
+_LOG_LINE_CHARACTERS = 500
+
 
 def launch_command(run: RunFolder, spec: Spec, resume: bool) -> list[str]:
     """What is executed. Every flag is given, so that no accelerate config has a say."""
@@ -65,13 +68,16 @@ def wait_for_trainer(
 
 
 def last_log_line(run: RunFolder) -> str:
-    """The last line of train.log that says something."""
+    """The last line of train.log that says something, cut after some hundred characters."""
     try:
-        lines = run.log.read_text("utf-8", "replace").splitlines()
+        with run.log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - _LOG_TAIL_BYTES, 0))
+            tail = file.read(_LOG_TAIL_BYTES)
     except OSError:
         return ""
-    said = [line.strip() for line in lines if line.strip()]
-    return visible_text(said[-1]) if said else ""
+    said = [line.strip() for line in tail.decode("utf-8", "replace").splitlines() if line.strip()]
+    return visible_text(said[-1][:_LOG_LINE_CHARACTERS]) if said else ""
 
 
 def _math_environment() -> dict[str, str]:

@@ -9,6 +9,7 @@ from lorawiz.wording import show_bytes, show_count, show_duration, show_speed
 
 _LINES_A_RUN = 12
 """About how many step lines a run prints."""
+_SHORT = {"validation": "valid"}
 
 
 class LinePrinter:
@@ -26,6 +27,7 @@ class LinePrinter:
             kind: str = event["event"]
             if kind == "end":
                 kind = "done" if self.view.outcome == "finished" else self.view.outcome or "end"
+            kind = _SHORT.get(kind, kind)
             yield f"{self.view.run_id}  {kind:<7} {text}"
 
     def _text(self, event: Event) -> str:  # noqa: PLR0911 - one line a kind of event
@@ -46,6 +48,18 @@ class LinePrinter:
                 return visible_text(event["message"])
             case "end":
                 return self._end_text()
+        return self._rare_text(event)
+
+    def _rare_text(self, event: Event) -> str:
+        match event["event"]:
+            case "pause":
+                self._phase = self.view.phase
+                return f"behind step {event['step']}; lorawiz pause --off goes on"
+            case "resume":
+                return f"goes on behind step {event['step']}"
+            case "validation":
+                std = f" (±{float(event['std']):.4f})" if "std" in event else ""
+                return f"loss {float(event['loss']):.4f}{std} at step {event['step']}"
         return ""
 
     def _start_text(self, event: Event) -> str:

@@ -5,49 +5,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import median
-from typing import Literal
+from typing import Literal, TypeVar
 
 from lorawiz.runs.folder import RunFolder
 from lorawiz.runs.journal import Event, JournalReader
+from lorawiz.runs.logs import ImageLoss, SampleFile, SavedFile, StepLog, ValidationLog
 from lorawiz.runs.processes import ProcessId, is_alive
 
-RunState = Literal["starting", "running", "finished", "stopped", "failed", "killed"]
+RunState = Literal["starting", "running", "paused", "finished", "stopped", "failed", "killed"]
+ON: frozenset[RunState] = frozenset({"starting", "running", "paused"})
+"""The states of a run whose trainer lives."""
 _SPEED_WINDOW = 20
 _SMOOTHING = 0.97
+_KEPT_EPOCHS = 5
+"""Losses by image are means over so many epochs: one epoch is mostly luck with the timesteps."""
 
 
-@dataclass(frozen=True)
-class StepLog:
-    """One optimizer step."""
-
-    step: int
-    epoch: int
-    loss: float
-    smooth_loss: float
-    """Exponential average with bias correction, weight 0.97 for the past."""
-    lr: float
-    grad_norm: float
-    step_s: float
-    """Seconds since the last step's end, waits included."""
-
-
-@dataclass(frozen=True)
-class SavedFile:
-    step: int
-    epoch: int
-    path: str
-    """Relative to the project."""
-    num_bytes: int
-    time: str
-
-
-@dataclass(frozen=True)
-class SampleFile:
-    step: int
-    index: int
-    """Which of the spec's prompts, from 0."""
-    prompt: str
-    path: str
+File = TypeVar("File", SavedFile, SampleFile)
 
 
 @dataclass
@@ -66,6 +40,9 @@ class RunView:
     steps: list[StepLog] = field(default_factory=list)
     saves: list[SavedFile] = field(default_factory=list)
     samples: list[SampleFile] = field(default_factory=list)
+    validations: list[ValidationLog] = field(default_factory=list)
+    image_losses: dict[int, dict[str, tuple[float, int]]] = field(default_factory=dict)
+    """By epoch, the newest few: image_path → (mean loss, number of views)."""
     warnings: list[str] = field(default_factory=list)
     state_step: int | None = None
     """The step of the newest state that a resume can start from."""
@@ -80,6 +57,12 @@ class RunView:
     process: ProcessId | None = None
     is_trainer_up: bool = False
     """Whether the trainer itself has spoken since the last launch."""
+    paused_at: str = ""
+    """Since when the trainer holds; empty while it trains."""
+    num_not_finite: int = 0
+    """Steps whose loss was NaN or infinite."""
+    known_paths: set[str] = field(default_factory=set)
+    """Of saves and samples."""
 
     @property
     def step(self) -> int:
@@ -115,12 +98,34 @@ class RunView:
         start, end = (datetime.fromisoformat(t) for t in (self.started_at, self.ended_at))
         return (end - start).total_seconds()
 
+    @property
+    def training_s(self) -> float:
+        """Seconds that the steps took, over all lives of the run; pauses are not in it."""
+        return sum(log.step_s for log in self.steps)
+
+    def rank_image_losses(self) -> list[ImageLoss]:
+        """Every image with a loss, the hardest first; empty where the trainer tells none."""
+        sums: dict[str, tuple[float, int]] = {}
+        for images in self.image_losses.values():
+            for path, (loss, count) in images.items():
+                total, views = sums.get(path, (0.0, 0))
+                sums[path] = total + loss * count, views + count
+        means = {path: total / views for path, (total, views) in sums.items()}
+        mean = sum(means.values()) / len(means) if means else 0.0
+        ranked = [
+            ImageLoss(path, loss, sums[path][1], loss / mean if mean else 1.0)
+            for path, loss in means.items()
+        ]
+        return sorted(ranked, key=lambda image: (-image.loss, image.image_path))
+
     def state(self) -> RunState:
         """What the run is doing now; asks the system whether its process lives."""
         if self.outcome is not None:
             return self.outcome
         if self.process is not None and not is_alive(self.process):
             return "killed"
+        if self.paused_at:
+            return "paused"
         return "running" if self.steps or self.total_steps else "starting"
 
     def apply(self, event: Event) -> None:
@@ -145,7 +150,7 @@ def fold(run_id: str, events: Iterable[Event]) -> RunView:
 def _on_launch(view: RunView, event: Event) -> None:
     view.outcome, view.message, view.hint, view.is_bug = None, "", "", False
     view.phase, view.phase_done, view.phase_total = "launching", 0, 0
-    view.ended_at, view.is_trainer_up = "", False
+    view.ended_at, view.is_trainer_up, view.paused_at = "", False, ""
     view.started_at = event["time"]
     view.process = ProcessId.from_event(event)
 
@@ -157,6 +162,9 @@ def _on_start(view: RunView, event: Event) -> None:
     view.is_trainer_up = True
     # what a killed run did behind its last state is done again
     view.steps = [log for log in view.steps if log.step <= event["step"]]
+    view.validations = [log for log in view.validations if log.step <= event["step"]]
+    view.image_losses = {e: known for e, known in view.image_losses.items() if e <= view.epoch}
+    view.num_not_finite = sum(not math.isfinite(log.loss) for log in view.steps)
 
 
 def _on_device(view: RunView, event: Event) -> None:
@@ -172,10 +180,11 @@ def _on_step(view: RunView, event: Event) -> None:
     view.steps.append(
         StepLog(
             event["step"], event["epoch"], loss, _smooth(view.steps, loss),
-            event["lr"], float(event["grad_norm"]), event["step_s"],
+            float(event["lr"]), float(event["grad_norm"]), event["step_s"],
         )
     )  # fmt: skip
-    view.phase = "training"
+    view.phase, view.paused_at = "training", ""
+    view.num_not_finite += not math.isfinite(loss)
     view.memory_bytes = event.get("memory_bytes", 0)
     view.device_memory_bytes = event.get("device_memory_bytes", 0)
 
@@ -195,7 +204,7 @@ def _on_save(view: RunView, event: Event) -> None:
     saved = SavedFile(
         event["step"], event["epoch"], event["path"], event["num_bytes"], event["time"]
     )
-    view.saves = [*(old for old in view.saves if old.path != saved.path), saved]
+    _put(view, view.saves, saved)
 
 
 def _on_state(view: RunView, event: Event) -> None:
@@ -204,7 +213,40 @@ def _on_state(view: RunView, event: Event) -> None:
 
 def _on_sample(view: RunView, event: Event) -> None:
     sample = SampleFile(event["step"], event["index"], event["prompt"], event["path"])
-    view.samples = [*(old for old in view.samples if old.path != sample.path), sample]
+    _put(view, view.samples, sample)
+
+
+def _put(view: RunView, files: list[File], new: File) -> None:
+    """Append a file; what stood before under its path is gone."""
+    if new.path in view.known_paths:
+        files[:] = [old for old in files if old.path != new.path]
+    view.known_paths.add(new.path)
+    files.append(new)
+
+
+def _on_validation(view: RunView, event: Event) -> None:
+    std = float(event["std"]) if "std" in event else None
+    view.validations.append(ValidationLog(event["step"], float(event["loss"]), std))
+
+
+def _on_image_loss(view: RunView, event: Event) -> None:
+    told = {
+        path: (float(loss), count)
+        for path, (loss, count) in event["images"].items()
+        if count and math.isfinite(float(loss))
+    }
+    epochs = {**view.image_losses, event["epoch"]: told}
+    view.image_losses = {epoch: epochs[epoch] for epoch in sorted(epochs)[-_KEPT_EPOCHS:]}
+
+
+def _on_pause(view: RunView, event: Event) -> None:
+    view.paused_at = view.paused_at or event["time"]
+    view.phase, view.phase_done, view.phase_total = "paused", 0, 0
+
+
+def _on_resume(view: RunView, event: Event) -> None:
+    if view.paused_at:
+        view.paused_at, view.phase = "", "training" if view.steps else view.phase
 
 
 def _on_warning(view: RunView, event: Event) -> None:
@@ -215,11 +257,12 @@ def _on_end(view: RunView, event: Event) -> None:
     view.outcome = event["outcome"]
     view.message, view.hint = event.get("message", ""), event.get("hint", "")
     view.is_bug = event.get("bug", False)
-    view.ended_at = event["time"]
+    view.ended_at, view.paused_at = event["time"], ""
 
 
 _HANDLERS = {
     "launch": _on_launch, "start": _on_start, "device": _on_device, "phase": _on_phase, "step": _on_step,
-    "save": _on_save, "state": _on_state, "sample": _on_sample, "warning": _on_warning,
+    "save": _on_save, "state": _on_state, "sample": _on_sample, "validation": _on_validation,
+    "image_loss": _on_image_loss, "pause": _on_pause, "resume": _on_resume, "warning": _on_warning,
     "end": _on_end,
 }  # fmt: skip

@@ -4,8 +4,9 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,21 @@ from lorawiz.spec.lines import find_line
 from lorawiz.spec.tables import Spec
 
 MAX_SPEC_BYTES = 1 << 20
+_MOST_TRIES = 5
 
 LISTED_TABLES = {"clean": RULES}
 """Arrays of tables: [[clean]]. By name, their kinds of tables by what tells them apart."""
+
+
+@dataclass(frozen=True)
+class SpecProblem:
+    """One thing that is wrong in the spec."""
+
+    key: str
+    """The dotted key or the table that it is about; rules of a [[list]] count from 0."""
+    message: str
+    """With file, line and key."""
+    hint: str
 
 
 def load_spec(path: Path, overrides: Mapping[str, str] | None = None) -> Spec:
@@ -32,7 +45,7 @@ def load_spec(path: Path, overrides: Mapping[str, str] | None = None) -> Spec:
     Raises SpecError that names file, line and key of everything that is wrong.
     """
     text = read_spec_text(path)
-    values = _parse(text, path)
+    values = parse_spec(text, path.name)
     for dotted, value in (overrides or {}).items():
         _assign(values, dotted, _typed_value(dotted, value)[0])
     return build_spec(values, text, path.name)
@@ -56,11 +69,18 @@ def build_spec(values: Mapping[str, Any], text: str = "", file_name: str = "spec
     try:
         return Spec.model_validate(values)
     except ValidationError as error:
-        # a union reports once for each of its members
-        problems = list(dict.fromkeys(_problem(d, text, file_name) for d in error.errors()))
-        message = "\n".join(_join(problem) for problem in problems[:-1])
-        last, hint = problems[-1]
-        raise SpecError(f"{message}\n{last}" if message else last, hint) from error
+        *others, last = _list_problems(error, text, file_name)
+        lines = [*(_join(problem) for problem in others), last.message]
+        raise SpecError("\n".join(lines), last.hint) from error
+
+
+def find_problems(values: Mapping[str, Any], text: str, file_name: str) -> list[SpecProblem]:
+    """What is wrong with `values`, each with the key that it is about; empty for a good spec."""
+    try:
+        Spec.model_validate(values)
+    except ValidationError as error:
+        return _list_problems(error, text, file_name)
+    return []
 
 
 def dump_spec(spec: Spec) -> str:
@@ -87,45 +107,83 @@ def set_value(path: Path, dotted: str, text_value: str) -> tuple[Any, Any]:
 
     Raises SpecError, with the file untouched, when the key is unknown or the value is wrong.
     """
-    text = read_spec_text(path)
-    old = flatten(build_spec(_parse(text, path), text, path.name))
-    edited = edit_text(text, {dotted: text_value}, path.name)
-    write_atomically(path, edited)
-    return old[dotted], flatten(build_spec(_parse(edited, path)))[dotted]
-
-
-def edit_text(text: str, settings: Mapping[str, str], file_name: str = SPEC_FILE) -> str:
-    """`text` with each dotted key of `settings` set to what the user typed; checked as a whole.
-
-    Raises SpecError for an unknown key or a wrong value.
-    """
-    document = _parse_for_edit(text, Path(file_name))
-    for dotted, typed in settings.items():
-        value, is_toml = _typed_value(dotted, typed)
-        # tomlkit keeps the number as it was typed: 1e-4 stays 1e-4
-        _assign(document, dotted, tomlkit.value(typed) if is_toml else value)
-    edited = tomlkit.dumps(document)
-    if "\r\n" in text:
-        edited = edited.replace("\r\n", "\n").replace("\n", "\r\n")
-    build_spec(_parse(edited, Path(file_name)), edited, file_name)
-    return edited
+    return _change_value(path, dotted, text_value)
 
 
 def unset_value(path: Path, dotted: str) -> tuple[Any, Any]:
     """Take one key out of the file, so that its default holds. Returns (old, new)."""
-    text = read_spec_text(path)
-    old = flatten(build_spec(_parse(text, path), text, path.name))
     find_field(dotted)
-    document = _parse_for_edit(text, path)
-    table, _, key = dotted.rpartition(".")
-    holder: Any = document.get(table, {}) if table else document
-    if key not in holder:
-        return old[dotted], old[dotted]
-    del holder[key]
+    return _change_value(path, dotted, None)
+
+
+def change_values(path: Path, settings: Mapping[str, str | None]) -> tuple[str, str]:
+    """Set keys in the file as they were typed, and take out those that are None, in one step.
+
+    Returns the file's text before and after. Raises SpecError, with the file untouched.
+    """
+    return rewrite_spec(path, lambda text: edit_text(text, settings, path.name))
+
+
+def rewrite_spec(path: Path, edit: Callable[[str], str]) -> tuple[str, str]:
+    """Put the text that `edit` makes of the file's in its place. Returns (before, after).
+
+    The file is read again right before it is written: what another program saved meanwhile is
+    edited, never overwritten. Raises SpecError, and what `edit` raises.
+    """
+    for _ in range(_MOST_TRIES):
+        before = read_spec_text(path)
+        after = edit(before)
+        if after == before:
+            return before, after
+        if read_spec_text(path) == before:
+            write_atomically(path, after)
+            return before, after
+    raise SpecError(f"{path.name}: another program keeps changing it", "try again when it is done")
+
+
+def edit_text(text: str, settings: Mapping[str, str | None], file_name: str = SPEC_FILE) -> str:
+    """`text` with each dotted key of `settings` set to what the user typed; checked as a whole.
+
+    A key that is None is taken out. Raises SpecError for an unknown key or a wrong value.
+    """
+    document = _parse_for_edit(text, Path(file_name))
+    for dotted, typed in settings.items():
+        if typed is None:
+            _take_out(document, dotted)
+        else:
+            _assign(document, dotted, _build_item(*_typed_value(dotted, typed), typed))
     edited = tomlkit.dumps(document)
-    new = flatten(build_spec(_parse(edited, path), edited, path.name))
-    write_atomically(path, edited)
-    return old[dotted], new[dotted]
+    if "\r\n" in text:
+        edited = edited.replace("\r\n", "\n").replace("\n", "\r\n")
+    build_spec(parse_spec(edited, file_name), edited, file_name)
+    return edited
+
+
+def parse_value(dotted: str, typed: str) -> Any:
+    """What typing `typed` for one key means. Raises SpecError for what it cannot be."""
+    return _typed_value(dotted, typed)[0]
+
+
+def list_texts(text: str) -> dict[str, str]:
+    """Every value in the tables of a spec as it is written there, by dotted key.
+
+    Raises SpecError for what cannot be edited in place.
+    """
+    written: dict[str, str] = {}
+    for name, held in _parse_for_edit(text, Path(SPEC_FILE)).items():
+        if isinstance(held, Mapping):
+            for key in held:
+                written[f"{name}.{key}"] = tomlkit.item(held[key]).as_string()
+        elif name not in LISTED_TABLES:
+            written[name] = tomlkit.item(held).as_string()
+    return written
+
+
+def find_value(values: Mapping[str, Any], dotted: str) -> Any:
+    """What a dotted key holds in the tables of a spec, or None."""
+    table, _, key = dotted.rpartition(".")
+    holder = values.get(table) if table else values
+    return holder.get(key) if isinstance(holder, Mapping) else None
 
 
 def find_field(dotted: str) -> FieldInfo:
@@ -163,7 +221,8 @@ def _tables() -> dict[str, type[BaseModel]]:
     }
 
 
-def _parse(text: str, path: Path) -> dict[str, Any]:
+def parse_spec(text: str, file_name: str = SPEC_FILE) -> dict[str, Any]:
+    """The tables of a spec as they stand in the text, not checked yet. Raises SpecError."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -172,13 +231,13 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
         if not line:  # "at end of document"
             line, column = str(text.count("\n") + 1), "1"
         raise SpecError(
-            f"{path.name}:{line}: not valid TOML: {visible_text(reason)} (column {column})",
+            f"{file_name}:{line}: not valid TOML: {visible_text(reason)} (column {column})",
             'text needs quotes: key = "value"',
         ) from error
     except (RecursionError, ValueError) as error:
         # tomllib recurses into nested arrays, and refuses integers of thousands of digits
         raise SpecError(
-            f"{path.name}:1: not valid TOML: nested too deep or a number too long"
+            f"{file_name}:1: not valid TOML: nested too deep or a number too long"
         ) from error
 
 
@@ -189,6 +248,32 @@ def _parse_for_edit(text: str, path: Path) -> tomlkit.TOMLDocument:
         raise SpecError(
             f"{path.name}: cannot be edited in place: {visible_text(str(error))}"
         ) from error
+
+
+def _change_value(path: Path, dotted: str, typed: str | None) -> tuple[Any, Any]:
+    """Returns (old, new). The old one may be what is wrong with the file."""
+    before, after = change_values(path, {dotted: typed})
+    old = find_value(parse_spec(before, path.name), dotted)
+    new = flatten(build_spec(parse_spec(after, path.name)))[dotted]
+    with suppress(SpecError):
+        old = flatten(build_spec(parse_spec(before, path.name)))[dotted]
+    return old, new
+
+
+def _take_out(document: tomlkit.TOMLDocument, dotted: str) -> None:
+    find_field(dotted)
+    table, _, key = dotted.rpartition(".")
+    holder: Any = document.get(table, {}) if table else document
+    if isinstance(holder, Mapping) and key in holder:
+        del holder[key]  # type: ignore[attr-defined]
+
+
+def _build_item(value: Any, is_toml: bool, typed: str) -> Any:
+    if is_toml:
+        # tomlkit keeps the number as it was typed: 1e-4 stays 1e-4
+        with suppress(tomlkit.exceptions.TOMLKitError):
+            return tomlkit.value(typed)
+    return value
 
 
 def _assign(values: Any, dotted: str, value: Any) -> None:
@@ -204,7 +289,9 @@ def _typed_value(dotted: str, text: str) -> tuple[Any, bool]:
     find_field(dotted)
     candidates: list[tuple[Any, bool]] = [(text, False)]
     with suppress(tomllib.TOMLDecodeError, RecursionError, ValueError):
-        candidates.insert(0, (tomllib.loads(f"value = {text}")["value"], True))
+        typed = tomllib.loads(f"value = {text}")
+        if len(typed) == 1:  # not a second key, smuggled in behind a line break
+            candidates.insert(0, (typed["value"], True))
     failure: SpecError | None = None
     for candidate in candidates:
         try:
@@ -225,9 +312,22 @@ def _nested(dotted: str, value: Any) -> dict[str, Any]:
     return {table: {key: value}} if table else {key: value}
 
 
-def _join(problem: tuple[str, str]) -> str:
-    message, hint = problem
-    return f"{message}\n  {hint}" if hint else message
+def _list_problems(error: ValidationError, text: str, file_name: str) -> list[SpecProblem]:
+    # a union reports once for each of its members
+    return list(
+        dict.fromkeys(
+            SpecProblem(_find_key(detail["loc"]), *_problem(detail, text, file_name))
+            for detail in error.errors()
+        )
+    )
+
+
+def _find_key(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location[:2])
+
+
+def _join(problem: SpecProblem) -> str:
+    return f"{problem.message}\n  {problem.hint}" if problem.hint else problem.message
 
 
 def _problem(detail: Any, text: str, file_name: str) -> tuple[str, str]:

@@ -24,6 +24,8 @@ class ProjectTable(Table):
     """The word that calls the LoRA in a prompt. Rare and short is best: one or two tokens."""
     class_word: str = ""
     """What the trigger is one of: woman, man, dog, style. Used where an image has no caption."""
+    template: str = ""
+    """The template that the project was made from: the settings screen marks what differs."""
 
 
 class BaseTable(Table):

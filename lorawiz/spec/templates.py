@@ -20,6 +20,7 @@ from lorawiz.spec.tables import Spec
 _PACKAGE = Path(__file__).parents[1]
 SCHEMA_PATH = ".lorawiz/schema.json"
 """Where a project keeps the JSON schema that editors complete lorawiz.toml from."""
+_WORDS = ("name", "trigger", "class_word")
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,9 @@ def render_spec(template: Template, answers: Mapping[str, str]) -> str:
     for dotted, answer in answers.items():
         table, _, key = dotted.partition(".")
         values.setdefault(table, {})[key] = answer
-    words = {key: str(values["project"].get(key, "")) for key in ("name", "trigger", "class_word")}
-    filled = {t: {k: _fill(v, words) for k, v in keys.items()} for t, keys in values.items()}
+    words = {key: str(values["project"].get(key, "")) for key in _WORDS}
+    filled = _fill_tables(values, words)
+    filled["project"]["template"] = template.name
     build_spec({"schema": 1, **filled, **template.listed}, file_name=f"template {template.name}")
     lines = [
         f"#:schema {SCHEMA_PATH}",
@@ -81,6 +83,20 @@ def render_spec(template: Template, answers: Mapping[str, str]) -> str:
         for values_of_one in template.listed.get(table, []):
             lines += _render_listed(table, values_of_one)
     return "\n".join(lines) + "\n"
+
+
+def fill_template(template: Template, words: Mapping[str, str]) -> dict[str, Any]:
+    """The template's settings by dotted key, with a project's name, trigger and class word."""
+    filled = _fill_tables(template.values, {word: words.get(word, "") for word in _WORDS})
+    return {
+        f"{table}.{key}": value for table, keys in filled.items() for key, value in keys.items()
+    }
+
+
+def _fill_tables(
+    tables: Mapping[str, Mapping[str, Any]], words: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    return {t: {k: _fill(v, words) for k, v in keys.items()} for t, keys in tables.items()}
 
 
 def _render_table(name: str, model: type[BaseModel], values: Mapping[str, Any]) -> list[str]:

@@ -7,6 +7,8 @@ T tokens, D text width.
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 import torch
@@ -18,14 +20,17 @@ from lorawiz.errors import RunError
 from lorawiz.train.finiteness import HINT, MAX_SKIPPED_IN_A_ROW, describe_failure
 from lorawiz.train.noise import draw_noise, shape_noise
 from lorawiz.train.rates import effective_rate
+from lorawiz.train.steering import Refused
+from lorawiz.train.stopping import StopRequested
 from lorawiz.train.trainer import Trainer
 
 
 def run_loop(trainer: Trainer) -> str:
     """Train from `trainer.first_step` to the end. Returns why it was stopped early, or ''."""
     job, spec = trainer.job, trainer.job.spec
-    if spec.sample.at_first and trainer.first_step == 1:
-        trainer.draw_samples(step=0)
+    reason = _begin(trainer)
+    if reason:
+        return reason
     # its state is where it belongs: accelerate would load it anew, in other number formats
     optimizer = trainer.accelerator.prepare_optimizer(
         trainer.models.optimizer, device_placement=False
@@ -49,10 +54,58 @@ def run_loop(trainer: Trainer) -> str:
         _log_step(trainer, plan, loss=loss, lr=lr, grad_norm=grad_norm, step_s=now - last_end)
         reason = trainer.stop.reason
         _save_and_sample(trainer, plan, is_stopping=bool(reason))
-        last_end = time.perf_counter()
-        if reason and plan.step < job.count.total_steps:
+        here = _Here(trainer, plan.step, plan.epoch)
+        reason = trainer.steering.obey(here)
+        if reason and not here.is_last:
+            trainer.save_state(plan.step)
             return reason
+        last_end = time.perf_counter()
     return ""
+
+
+@dataclass(frozen=True)
+class _Here:
+    """The place behind a step. See `lorawiz.train.steering.Point`."""
+
+    trainer: Trainer
+    step: int
+    epoch: int
+
+    @property
+    def is_ready(self) -> bool:
+        return self.step > 0
+
+    @property
+    def is_last(self) -> bool:
+        return self.step == self.trainer.job.count.total_steps
+
+    def keep_state(self) -> None:
+        if self.step and not self.is_last:
+            self.trainer.save_state(self.step)
+
+    def save(self) -> None:
+        if not self.step:
+            raise Refused("nothing is trained yet")
+        self.trainer.save_lora(_step_file(self.trainer, self.step), self.step, self.epoch)
+        self.keep_state()
+
+    def sample(self) -> None:
+        if not self.trainer.has_sample_prompts:
+            raise Refused("sample.prompts is empty")
+        self.trainer.draw_samples(self.step)
+
+
+def _begin(trainer: Trainer) -> str:
+    """What comes before the first step. Returns why to stop there; raises StopRequested."""
+    step = trainer.first_step - 1
+    here = _Here(trainer, step, math.ceil(step / trainer.job.count.steps_per_epoch))
+    reason = trainer.steering.obey(here)
+    if not reason and step == 0 and trainer.job.spec.sample.at_first:
+        trainer.draw_samples(step=0)
+        reason = trainer.steering.obey(here)
+    if reason and step == 0:
+        raise StopRequested(reason)
+    return reason
 
 
 def accumulate_gradients(trainer: Trainer, plan: StepPlan) -> float:
@@ -156,9 +209,7 @@ def _save_and_sample(trainer: Trainer, plan: StepPlan, is_stopping: bool) -> Non
             job.run.path / f"{name}-e{plan.epoch:04d}.safetensors", plan.step, plan.epoch
         )
     if by_step and not is_last:
-        trainer.save_lora(
-            job.run.path / f"{name}-s{plan.step:06d}.safetensors", plan.step, plan.epoch
-        )
+        trainer.save_lora(_step_file(trainer, plan.step), plan.step, plan.epoch)
     if is_last:
         trainer.save_lora(job.run.path / f"{name}.safetensors", plan.step, plan.epoch)
     elif by_epoch or by_step or is_stopping:
@@ -169,6 +220,12 @@ def _save_and_sample(trainer: Trainer, plan: StepPlan, is_stopping: bool) -> Non
     )
     if sample_due or (is_last and (is_sampling or sample.at_first)):
         trainer.draw_samples(plan.step)
+
+
+def _step_file(trainer: Trainer, step: int) -> Path:
+    """Where a LoRA that is saved between two epochs goes."""
+    job = trainer.job
+    return job.run.path / f"{job.spec.project.name}-s{step:06d}.safetensors"
 
 
 def _is_due(every: int | None, count: int) -> bool:

@@ -33,10 +33,5 @@ class StopWatch:
             self._reason = "asked to stop"
         return self._reason
 
-    def check(self) -> None:
-        """Raises StopRequested when the run should end: for work before the first step."""
-        if self.reason:
-            raise StopRequested(self.reason)
-
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._reason = f"the system sent {signal.Signals(number).name}"

@@ -34,7 +34,8 @@ from lorawiz.train.optimizers import averaged_weights, build_optimizer
 from lorawiz.train.rates import Rates, build_rates
 from lorawiz.train.sampling import SamplePrompt, draw_latents, save_pictures
 from lorawiz.train.state import restore_state, save_state
-from lorawiz.train.stopping import StopWatch
+from lorawiz.train.steering import BeforeTraining, Steering
+from lorawiz.train.stopping import StopRequested, StopWatch
 from lorawiz.train.trial import try_optimizer
 
 _DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -59,6 +60,7 @@ class Trainer:
     def __init__(self, job: Job, journal: JournalWriter, stop: StopWatch) -> None:
         self.job = job
         self.stop = stop
+        self.steering = Steering(job.run, journal, stop)
         self.journal = journal
         self.accelerator = Accelerator(mixed_precision=job.spec.train.mixed_precision)
         self.device: torch.device = self.accelerator.device
@@ -70,6 +72,8 @@ class Trainer:
         self._latents = TensorCache(job.project, "latents")
         self._texts = TensorCache(job.project, "text")
         self._sample_prompts: list[SamplePrompt] = []
+        self._kept_step: int | None = None
+        """The step of the newest state, once this process knows of one."""
         self.models: Models
 
     def prepare(self, state: VerifiedState | None) -> None:
@@ -117,7 +121,9 @@ class Trainer:
         self.journal.write("save", step=step, epoch=epoch, path=shown, num_bytes=num_bytes)
 
     def save_state(self, step: int) -> None:
-        """Write the state that a resume continues from."""
+        """Write the state that a resume continues from, unless it is there already."""
+        if step == self._kept_step:
+            return
         models = self.models
         refuse_diverged(models.network, step)
         scaler = self.accelerator.scaler
@@ -125,7 +131,12 @@ class Trainer:
         path = save_state(
             self.job.run.state, step, models.network, models.optimizer, models.rates, scaler_state
         )
+        self._kept_step = step
         self.journal.write("state", step=step, path=path.name)
+
+    @property
+    def has_sample_prompts(self) -> bool:
+        return bool(self._sample_prompts)
 
     @torch.no_grad()
     def draw_samples(self, step: int) -> None:
@@ -164,7 +175,7 @@ class Trainer:
             return
         vae = self._load_vae()
         for done, item in enumerate(missing):
-            self.stop.check()
+            self._hold_or_stop()
             self._phase("caching latents", done, len(missing))
             pixels_BCYX = load_pixels(self.job.project, item, self.job.spec)[None].to(self.device)
             moments_MHW = self.adapter.encode_pixels(vae, pixels_BCYX)[0].cpu()
@@ -191,6 +202,12 @@ class Trainer:
             if len(seen) == expected:
                 return
 
+    def _hold_or_stop(self) -> None:
+        """Stay here while the run is paused. Raises StopRequested."""
+        reason = self.steering.obey(BeforeTraining())
+        if reason:
+            raise StopRequested(reason)
+
     def _is_missing(self, item: Item) -> bool:
         return self._latents.find(*latents_key(item, self.job.spec, self.job.vae_sha256)) is None
 
@@ -211,7 +228,7 @@ class Trainer:
         if not can_cache:
             return text_encoder
         for done, prompt in enumerate(missing):
-            self.stop.check()
+            self._hold_or_stop()
             self._phase("caching text", done, len(missing))
             self._texts.put(self._encode(text_encoder, [prompt])[0].cpu(), *self._text_key(prompt))
         del text_encoder
@@ -271,13 +288,17 @@ class Trainer:
         if self.accelerator.scaler is not None and scaler_state:
             self.accelerator.scaler.load_state_dict(scaler_state)
         self.first_step = state.step + 1
+        self._kept_step = state.step
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
         self.models.network.set_training(False)
-        with averaged_weights(self.models.optimizer):
-            yield
-        self.models.network.set_training(True)
+        try:
+            with averaged_weights(self.models.optimizer):
+                yield
+        finally:
+            self.models.network.set_training(True)
+            self._release()
 
     def _load_vae(self) -> nn.Module:
         self._phase("loading the VAE", 0, 1)

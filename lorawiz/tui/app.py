@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Literal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from lorawiz.dataset.store import read_dataset
-from lorawiz.errors import visible_text
+from lorawiz.errors import LorawizError, visible_text
 from lorawiz.paths import Project
 from lorawiz.runs.folder import RunFolder
 from lorawiz.spec import load_spec
@@ -18,11 +20,11 @@ from lorawiz.tui.images import ImageWidget, choose_image_widget
 from lorawiz.tui.language import tr
 from lorawiz.tui.review.screen import ReviewScreen
 from lorawiz.tui.review.session import ReviewSession
-from lorawiz.tui.screens.run import RunScreen
+from lorawiz.tui.screens.run import Departure, RunScreen
 from lorawiz.tui.theme import THEMES, find_theme, keep_theme
-
-Departure = Literal["detached", "ended", "stopped"]
-"""detached: the run goes on; ended: it was over; stopped: it was asked to stop here, and did."""
+from lorawiz.tui.wizard.answers import Answers
+from lorawiz.tui.wizard.new_project import NewProjectScreen
+from lorawiz.tui.wizard.screen import WizardScreen
 
 BuildScreen = Callable[[ImageWidget | None], Screen[Any]]
 
@@ -113,14 +115,42 @@ def run_panel(run: RunFolder) -> Departure:
     return departure or "detached"
 
 
+def run_wizard(project: Project) -> None:
+    """Show the wizard on `project` until it is left; edits are then in dataset.jsonl.
+
+    Raises RuntimeError when a screen failed; its traceback is then on the terminal.
+    """
+    app = LorawizApp(lambda image_widget: WizardScreen(project, image_widget))
+    try:
+        app.run()
+    finally:
+        with suppress(LorawizError):  # what is wrong with the project was told on the screen
+            read_dataset(project)
+    if app.return_code:
+        raise RuntimeError("a screen failed; everything before that is saved")
+
+
+def run_new_project(answers: Answers) -> Project | None:
+    """Show the form of a new project; None where it was left."""
+    app = LorawizApp(lambda _image_widget: NewProjectScreen(answers))
+    project: Project | None = app.run()
+    if app.return_code:
+        raise RuntimeError("the form failed; nothing was made")
+    return project
+
+
 def run_review(project: Project, filter_text: str = "") -> None:
     """Show the review screen of `project` until it is left; edits are then in dataset.jsonl.
 
     Raises LorawizError for what cannot be read, and RuntimeError when the screen itself failed;
     its traceback is then on the terminal, and nothing that was edited is lost.
     """
-    session = ReviewSession(project, load_spec(project.spec), filter_text)
-    app = LorawizApp(lambda image_widget: ReviewScreen(session, image_widget))
+    spec = load_spec(project.spec)
+    with ThreadPoolExecutor(1) as reader:
+        # the dataset is read while the terminal is asked how it draws pictures
+        session = reader.submit(ReviewSession, project, spec, filter_text)
+        app = LorawizApp(lambda image_widget: ReviewScreen(session.result(), image_widget))
+    session.result()  # what cannot be read is told before the screen is taken over
     try:
         app.run()
     finally:

@@ -1,5 +1,6 @@
 """The loss as points to draw: thinned to what a chart can show, with limits that fit."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -7,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from lorawiz.runs.view import StepLog
+from lorawiz.runs.logs import StepLog, ValidationLog
 
 Floats = NDArray[np.float64]
 _DOTS_PER_COLUMN = 4
@@ -25,9 +26,14 @@ class Curve:
     """The smoothed loss."""
     low: float
     high: float
+    checked_steps: Floats
+    checked: Floats
+    """The validation loss."""
 
 
-def build_curve(steps: Sequence[StepLog], num_columns: int) -> Curve | None:
+def build_curve(
+    steps: Sequence[StepLog], num_columns: int, validations: Sequence[ValidationLog] = ()
+) -> Curve | None:
     """At most four raw points and one smoothed point a column; None without a finite loss."""
     step = np.array([log.step for log in steps], np.float64)
     loss = np.array([log.loss for log in steps], np.float64)
@@ -37,11 +43,28 @@ def build_curve(steps: Sequence[StepLog], num_columns: int) -> Curve | None:
         return None
     dots = _thin(loss[is_raw], num_columns)
     line = _thin_evenly(int(is_smooth.sum()), num_columns)
-    low, high = _limits(loss[is_raw], smooth[is_smooth])
+    known = [log for log in validations if math.isfinite(log.loss)]
+    checked = np.array([log.loss for log in known], np.float64)
+    checked_steps = np.array([log.step for log in known], np.float64)
+    if len(known) > num_columns:
+        kept = _thin_evenly(len(known), num_columns)
+        checked_steps, checked = checked_steps[kept], checked[kept]
+    low, high = _limits(loss[is_raw], np.concatenate([smooth[is_smooth], checked]))
     return Curve(
         step[is_raw][dots], loss[is_raw][dots], step[is_smooth][line], smooth[is_smooth][line],
-        low, high,
+        low, high, checked_steps, checked,
     )  # fmt: skip
+
+
+def build_line(steps: Sequence[StepLog], axis_end: float, num_dots: int) -> tuple[Floats, Floats]:
+    """Steps and smoothed loss at so many places an axis; empty without a finite loss."""
+    known = [log for log in steps if math.isfinite(log.smooth_loss)]
+    if not known:
+        return np.empty(0), np.empty(0)
+    step = np.array([log.step for log in known], np.float64)
+    num = max(int((step[-1] - step[0]) / axis_end * num_dots), 1) + 1
+    places = np.linspace(step[0], step[-1], num)
+    return places, np.interp(places, step, np.array([log.smooth_loss for log in known]))
 
 
 def fit_axis(step: int, total_steps: int) -> int:

@@ -1,19 +1,16 @@
-"""Following a run: polls its journal, folds the view, keeps what is worth telling."""
+"""Following a run: polls its journal, folds the view, keeps what is worth telling and asking."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePath
+from pathlib import Path
 
-from lorawiz.errors import visible_text
-from lorawiz.runs.control import request
+from lorawiz.runs.control import Request, list_requests, request
 from lorawiz.runs.folder import RunFolder
 from lorawiz.runs.journal import Event, JournalReader
-from lorawiz.runs.view import RunState, RunView
-from lorawiz.tui.theme import Tone
-from lorawiz.wording import show_bytes, show_count
+from lorawiz.runs.view import ON, RunState, RunView
+from lorawiz.tui.happenings import Happening, tell, tell_meanwhile, tell_request
 
 Clock = Callable[[], datetime]
 _KEPT_HAPPENINGS = 50
@@ -23,15 +20,6 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True)
-class Happening:
-    """One event in a sentence, safe to show."""
-
-    time: str
-    text: str
-    tone: Tone = "plain"
-
-
 class RunFollower:
     """A run as one watcher follows it; `poll` takes in what the journal has got since."""
 
@@ -39,7 +27,8 @@ class RunFollower:
         self.run = run
         self.view = RunView(run.run_id)
         self.happenings: deque[Happening] = deque(maxlen=_KEPT_HAPPENINGS)
-        self.is_stop_asked = False
+        self.asked: frozenset[Request] = frozenset()
+        """What was asked of the trainer, here or elsewhere, and is not answered yet."""
         self.has_asked_to_stop = False
         """Whether the stop was asked for here, not in another terminal."""
         self._now = now
@@ -49,26 +38,40 @@ class RunFollower:
         """What happened while nobody watched; empty when nothing did."""
 
     def poll(self) -> bool:
-        """Take in new events; whether anything is new."""
+        """Take in new events and requests; whether anything is new."""
         events = self._reader.poll()
         for event in events:
             self._take_in(event)
-        asked = self.view.outcome is None and (self.run.control / "stop").exists()
-        is_new = bool(events) or (asked and not self.is_stop_asked)
-        self.is_stop_asked = self.is_stop_asked or asked
-        return is_new
+        pending = frozenset() if self.is_over() else list_requests(self.run)
+        self.asked -= _list_answered(events) - pending
+        new = pending - self.asked
+        for what in sorted(new):
+            self._note(what)
+        return bool(events or new)
 
-    def ask_to_stop(self) -> None:
-        """Have the trainer save and end after its present step."""
-        request(self.run, "stop")
-        self.is_stop_asked = self.has_asked_to_stop = True
+    def ask(self, what: Request) -> None:
+        """Ask the trainer for something; it acts after its present step. Raises OSError."""
+        request(self.run, what)
+        self._note(what)
+        self.has_asked_to_stop = self.has_asked_to_stop or what == "stop"
+
+    @property
+    def is_stop_asked(self) -> bool:
+        return "stop" in self.asked
+
+    @property
+    def will_pause(self) -> bool:
+        """Whether the run is paused, or will be when it has done what it was asked."""
+        if self.state() == "paused":
+            return "resume" not in self.asked
+        return "pause" in self.asked
 
     def state(self) -> RunState:
         return self.view.state()
 
     def is_over(self) -> bool:
         """Whether nothing more will come, unless the run is resumed."""
-        return self.state() not in ("starting", "running")
+        return self.state() not in ON
 
     def quiet_s(self) -> float:
         """Seconds since the journal's last word."""
@@ -79,6 +82,10 @@ class RunFollower:
         if self.view.elapsed_s is not None:
             return self.view.elapsed_s
         return self._seconds_since(self.view.started_at) if self.view.started_at else None
+
+    def paused_s(self) -> float:
+        """Seconds since the run was paused; 0 while it trains."""
+        return self._seconds_since(self.view.paused_at) if self.view.paused_at else 0.0
 
     def seconds_since_save(self) -> float | None:
         return self._seconds_since(self.view.saves[-1].time) if self.view.saves else None
@@ -98,7 +105,7 @@ class RunFollower:
         for event in events:
             self._take_in(event)
         since = self._last_seen()
-        return _tell_meanwhile(events, since, self._now()) if since or events else ""
+        return tell_meanwhile(events, since, self._now()) if since or events else ""
 
     def _last_seen(self) -> datetime | None:
         try:
@@ -110,10 +117,17 @@ class RunFollower:
         self.view.apply(event)
         self._last_word = event["time"]
         if event["event"] == "launch":
-            self.is_stop_asked = self.has_asked_to_stop = False
-        happening = _tell(event)
+            self.asked, self.has_asked_to_stop = frozenset(), False
+        happening = tell(event)
         if happening is not None:
             self.happenings.append(happening)
+
+    def _note(self, what: Request) -> None:
+        """Remember a request until it is answered; of pause and resume, the later one counts."""
+        if what in ("pause", "resume"):
+            self.asked -= {"pause", "resume"}
+        self.asked |= {what}
+        self.happenings.append(tell_request(what, bool(self.view.paused_at), self._now()))
 
     def _seconds_since(self, time: str | None) -> float:
         if time is None:
@@ -121,61 +135,15 @@ class RunFollower:
         return max((self._now() - datetime.fromisoformat(time)).total_seconds(), 0.0)
 
 
-def _tell_meanwhile(events: list[Event], since: datetime | None, now: datetime) -> str:
-    """`since 21:02: 380 steps, 3 saves, 1 warning`."""
-    times = [datetime.fromisoformat(event["time"]) for event in events]
-    since = since or times[0]
-    missed = [event["event"] for event, time in zip(events, times, strict=True) if time > since]
-    counts = [
-        show_count(missed.count(kind), kind)
-        for kind in ("step", "save", "sample", "warning")
-        if kind in missed
-    ]
-    if not counts:
-        return ""
-    day = "%a " if (now - since).total_seconds() > 72_000 else ""
-    return f"since {since.astimezone().strftime(day + '%H:%M')}: {', '.join(counts)}"
-
-
-def _tell(event: Event) -> Happening | None:
-    teller = _TELLERS.get(event["event"])
-    return teller(event) if teller is not None else None
-
-
-def _tell_launch(event: Event) -> Happening:
-    return Happening(event["time"], "launched")
-
-
-def _tell_start(event: Event) -> Happening:
-    step = event["step"]
-    how = f"resumed behind step {step}" if step else "started"
-    images, steps = (
-        show_count(event["num_images"], "image"),
-        show_count(event["total_steps"], "step"),
-    )
-    return Happening(event["time"], f"{how}: {images}, {steps}")
-
-
-def _tell_device(event: Event) -> Happening:
-    return Happening(event["time"], f"training on {visible_text(event['name'])}")
-
-
-def _tell_save(event: Event) -> Happening:
-    name = visible_text(PurePath(event["path"]).name)
-    return Happening(event["time"], f"saved {name} ({show_bytes(event['num_bytes'])})")
-
-
-def _tell_sample(event: Event) -> Happening:
-    prompt = visible_text(event["prompt"])
-    return Happening(event["time"], f"sample at step {event['step']}: {prompt}")
-
-
-def _tell_end(event: Event) -> Happening:
-    tone: Tone = "error" if event["outcome"] == "failed" else "accent"
-    return Happening(event["time"], visible_text(event["outcome"]), tone)
-
-
-_TELLERS: dict[str, Callable[[Event], Happening]] = {
-    "launch": _tell_launch, "start": _tell_start, "device": _tell_device,
-    "save": _tell_save, "sample": _tell_sample, "end": _tell_end,
-}  # fmt: skip
+def _list_answered(events: Iterable[Event]) -> frozenset[Request]:
+    """The requests that events answer. A stop is answered by the end, behind which none counts."""
+    answered: set[Request] = set()
+    for event in events:
+        match event["event"]:
+            case "pause" | "resume":
+                answered |= {"pause", "resume"}
+            case "save" | "sample" as what:
+                answered.add(what)
+            case "warning" if "request" in event:
+                answered.add(event["request"])
+    return frozenset(answered)

@@ -3,6 +3,8 @@
 import math
 from datetime import datetime
 
+from lorawiz.runs.logs import ValidationLog
+
 
 def format_memory(used_bytes: int, total_bytes: int) -> str:
     """Memory in GiB as GPU tools count it: `9.4 / 24 GB`, or `9.4 GB` of an unknown whole."""
@@ -23,6 +25,11 @@ def format_rate(value: float) -> str:
 def format_loss(value: float) -> str:
     """Four digits behind the point, or `nan` and `inf`."""
     return f"{value:.4f}"
+
+
+def format_validation(log: ValidationLog) -> str:
+    """A validation loss, with its spread where it is known: `0.1040 ±0.0060`."""
+    return format_loss(log.loss) + ("" if log.std is None else f" ±{log.std:.4f}")
 
 
 def format_clock(time: str) -> str:

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from lorawiz.paths import Project
+from lorawiz.runs.control import request
 from lorawiz.runs.folder import RunFolder, find_run
 from lorawiz.runs.journal import read_events
 from lorawiz.runs.view import load_view
@@ -113,6 +114,53 @@ def test_a_killed_run_is_told_as_killed_and_resumes_to_the_same_bits(
     resumed = lorawiz("run", "--resume", cwd=project.root)
     assert resumed.code == 0, resumed.err + resumed.out
     assert "goes on with its own frozen spec" in resumed.err
+    assert model_hash(run.path / "lyq.safetensors") == straight_hash
+
+
+def test_a_run_is_paused_saved_and_goes_on_to_the_same_bits(
+    project: Project, straight_hash: str
+) -> None:
+    run = start_detached(project)
+    wait_until(lambda: load_view(run).step >= 2)
+    paused = lorawiz("pause", cwd=project.root)
+    assert paused.code == 0, paused.err
+    step = load_view(run).step
+    assert f"lyq-0001  paused  behind step {step}; lorawiz pause --off goes on" in paused.out
+    assert "paused" in lorawiz("status", cwd=project.root).out
+    assert "lorawiz pause --off" in lorawiz(cwd=project.root).out
+    request(run, "save")
+    saved = run.path / f"lyq-s{step:06d}.safetensors"
+    wait_until(saved.is_file)
+    assert load_view(run).state_step == load_view(run).step == step
+    # it holds without load
+    trainer = psutil.Process(
+        next(e["pid"] for e in read_events(run.journal) if e["event"] == "start")
+    )
+    before = sum(trainer.cpu_times()[:2])
+    time.sleep(1.0)
+    assert sum(trainer.cpu_times()[:2]) - before < 0.2
+    on = lorawiz("pause", "--off", "lyq-0001", cwd=project.root)
+    assert (on.code, on.out.split()) == (0, ["lyq-0001", "running"])
+    wait_until(lambda: load_view(run).outcome is not None)
+    assert load_view(run).state() == "finished"
+    assert model_hash(run.path / "lyq.safetensors") == straight_hash
+    again = lorawiz("pause", cwd=project.root)
+    assert (again.code, "lyq-0001 is not on: finished" in again.err) == (2, True)
+
+
+def test_a_paused_run_that_is_killed_resumes_where_it_held(
+    project: Project, straight_hash: str
+) -> None:
+    run = start_detached(project)
+    wait_until(lambda: load_view(run).step >= 1)
+    assert lorawiz("pause", cwd=project.root).code == 0
+    step = load_view(run).step
+    for pid in trainer_pids(run):
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: load_view(run).state() == "killed")
+    resumed = lorawiz("run", "--resume", cwd=project.root)
+    assert resumed.code == 0, resumed.err + resumed.out
+    assert f"going on behind step {step}" in resumed.out
     assert model_hash(run.path / "lyq.safetensors") == straight_hash
 
 

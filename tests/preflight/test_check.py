@@ -59,9 +59,8 @@ def test_the_report_is_json(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     values = json.loads(json.dumps(check_project(project, load_spec(project.spec)).as_json()))
     assert values["plan"]["buckets"] == [{"width": 64, "height": 64, "num_images": 4}]
-    assert {"code", "severity", "scope", "where", "message", "fix", "reason"} == set(
-        values["findings"][0]
-    )
+    fields = {"code", "severity", "scope", "where", "message", "fix", "reason", "key", "actions"}
+    assert fields == set(values["findings"][0])
 
 
 def test_the_plan_is_within_ten_percent_of_what_a_run_writes(

@@ -111,3 +111,55 @@ def test_a_long_run_prints_about_a_dozen_step_lines() -> None:
 def test_a_failure_says_what_and_what_to_do() -> None:
     failed = event("end", outcome="failed", message="out of memory", hint="smaller batch")
     assert lines_of(*start(), failed)[-1] == "lyq-0001  failed  out of memory      smaller batch"
+
+
+def test_a_pause_lasts_until_the_run_goes_on_or_ends() -> None:
+    paused = [*start(), step(1), event("pause", step=1)]
+    assert fold("r", paused).state() == "paused"
+    assert fold("r", [*paused, event("resume", step=1)]).state() == "running"
+    assert fold("r", [*paused, step(2)]).state() == "running"
+    assert fold("r", [*paused, event("end", outcome="stopped")]).state() == "stopped"
+    assert fold("r", [*paused, *start(step=1)]).state() == "running"
+    dead = [*start(process=DEAD), step(1), event("pause", step=1)]
+    assert fold("r", dead).state() == "killed"
+
+
+def test_what_a_resumed_run_does_again_is_forgotten_of_validations_and_images_too() -> None:
+    told = [event("validation", step=2, loss=0.2), event("image_loss", epoch=2, images={})]
+    view = fold("r", [*start(), step(1), step(2, "nan"), *told, *start(step=1)])
+    assert view.validations == []
+    assert view.image_losses == {}
+    assert view.num_not_finite == 0
+
+
+def test_images_are_ranked_by_their_mean_over_the_last_epochs() -> None:
+    epochs = [
+        event("image_loss", epoch=epoch, images={"a": [loss, 1], "b": [0.1, 3], "c": ["nan", 1]})
+        for epoch, loss in enumerate([9.0, 0.1, 0.2, 0.3, 0.4, 0.5], 1)
+    ]
+    ranked = fold("r", [*start(), *epochs]).rank_image_losses()
+    # the first epoch is too long ago, and what is not finite has no rank
+    assert [(image.image_path, image.num_views) for image in ranked] == [("a", 5), ("b", 15)]
+    assert ranked[0].loss == pytest.approx(0.3)
+    assert ranked[0].factor == pytest.approx(0.3 / 0.2)
+    assert RunView("r").rank_image_losses() == []
+
+
+def test_a_file_that_is_written_again_is_listed_once_and_last() -> None:
+    def save(number: int, path: str) -> dict[str, Any]:
+        return event("save", step=number, epoch=1, path=path, num_bytes=1)
+
+    view = fold("r", [*start(), save(1, "a"), save(2, "b"), save(1, "a")])
+    assert [saved.path for saved in view.saves] == ["b", "a"]
+
+
+def test_pauses_and_validations_have_lines() -> None:
+    assert lines_of(
+        *start(), event("pause", step=1), event("resume", step=1),
+        event("validation", step=2, loss=0.1, std=0.01), event("validation", step=3, loss="nan"),
+    )[1:] == [
+        "lyq-0001  pause   behind step 1; lorawiz pause --off goes on",
+        "lyq-0001  resume  goes on behind step 1",
+        "lyq-0001  valid   loss 0.1000 (±0.0100) at step 2",
+        "lyq-0001  valid   loss nan at step 3",
+    ]  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from lorawiz.errors import SpecError
 from lorawiz.spec.document import load_spec
 from lorawiz.spec.schema import build_schema
-from lorawiz.spec.templates import list_templates, load_template, render_spec
+from lorawiz.spec.templates import fill_template, list_templates, load_template, render_spec
 
 ANSWERS = {"project.name": "lyq", "project.trigger": "lyq", "project.class_word": "woman"}
 
@@ -21,6 +21,10 @@ def test_every_template_makes_a_spec(name: str, tmp_path: Path) -> None:
     path.write_text(render_spec(template, ANSWERS))
     spec = load_spec(path)
     assert (spec.project.name, spec.project.trigger) == ("lyq", "lyq")
+    assert spec.project.template == name
+    words = {"name": "lyq", "trigger": "lyq", "class_word": "woman"}
+    values = fill_template(template, words)
+    assert values["sample.prompts"] == spec.sample.prompts
     assert "{" not in "".join(spec.sample.prompts)
     assert any("lyq" in prompt for prompt in spec.sample.prompts)
 
@@ -53,7 +57,9 @@ def test_a_users_own_template_is_found(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "mine.toml").write_text("[template]\ndescription = 'x'\n[train]\nseed = 9\n")
     monkeypatch.setenv("LORAWIZ_TEMPLATES", str(tmp_path))
     assert "seed = 9" in render_spec(load_template("mine"), ANSWERS)
-    assert load_template(str(tmp_path / "mine.toml")).name == "mine"
+    by_path = load_template(str(tmp_path / "mine.toml"))
+    # no home path goes into what is committed
+    assert 'template = "mine"' in render_spec(by_path, ANSWERS)
 
 
 def test_a_template_with_a_wrong_key_is_refused(tmp_path: Path) -> None:

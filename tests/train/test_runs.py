@@ -4,6 +4,7 @@ import errno
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -12,11 +13,13 @@ from safetensors import safe_open
 
 from lorawiz.families.sd15 import adapter as sd15
 from lorawiz.paths import Project, model_sha256
-from lorawiz.runs.control import request
+from lorawiz.runs.control import Request, request
+from lorawiz.runs.folder import RunFolder
 from lorawiz.runs.journal import read_events
 from lorawiz.runs.states import list_states
 from lorawiz.runs.view import load_view
 from lorawiz.train import state as state_module
+from lorawiz.train.trainer import Trainer
 from tests.support.training import (
     SHORT,
     freeze,
@@ -182,6 +185,197 @@ def test_samples_do_not_touch_the_training(tmp_path: Path, tiny_base: Path) -> N
     assert [(s.step, s.index) for s in samples] == [(0, 0), (0, 1), (3, 0), (3, 1), (6, 0), (6, 1)]
     for sample in samples:
         assert (run.project.root / sample.path).stat().st_size > 500
+
+
+ASKED = {"sample.prompts": '["a photo of lyq", "a photo"]', "sample.steps": "2"}
+
+
+def ask_and_go_on(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch, *asked: Request, at_step: int = 3
+) -> None:
+    """Pause the run behind `at_step`, ask for `asked` while it is paused, then go on."""
+
+    def react(event: str, values: Mapping[str, Any]) -> None:
+        if event == "step" and values["step"] == at_step:
+            request(run, "pause")
+        if event == "pause":
+            for what in asked:
+                request(run, what)
+            if "stop" not in asked:
+                Timer(0.5, request, (run, "resume")).start()
+
+    watch_journal(react, monkeypatch)
+
+
+def events_between(run: RunFolder, first: str, last: str) -> list[str]:
+    events = [event["event"] for event in read_events(run.journal)]
+    between = events[events.index(first) : events.index(last) + 1]
+    return [event for event in between if event != "phase"]
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, TEXT_ONLY, {"train.gradient_checkpointing": "true"}], ids=str
+)
+def test_a_run_that_was_paused_saved_and_sampled_gives_the_same_bits(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch, settings: Mapping[str, str]
+) -> None:
+    quiet = make_run(tmp_path / "quiet", tiny_base, {**SHORT, **settings})
+    assert train(quiet) == 0
+    asked = make_run(tmp_path / "asked", tiny_base, {**SHORT, **ASKED, **settings})
+    with monkeypatch.context() as patch:
+        ask_and_go_on(asked, patch, "save", "sample")
+        assert train(asked) == 0
+    assert losses(asked) == losses(quiet)
+    assert final_hash(asked.path) == final_hash(quiet.path)
+    done = ["pause", "save", "sample", "sample", "resume"]
+    assert events_between(asked, "pause", "resume") == done
+    # the state is kept by the pause itself
+    assert model_hash(asked.path / "lyq-s000003.safetensors")
+    view = load_view(asked)
+    assert [(s.step, s.index) for s in view.samples] == [(3, 0), (3, 1)]
+    assert not list(asked.control.iterdir())
+
+
+def test_a_save_and_samples_are_made_without_a_pause(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = make_run(tmp_path / "quiet", tiny_base, SHORT)
+    assert train(quiet) == 0
+    run = make_run(tmp_path / "run", tiny_base, {**SHORT, **ASKED})
+
+    def react(event: str, values: Mapping[str, Any]) -> None:
+        if event == "step" and values["step"] == 3:
+            request(run, "save")
+            request(run, "sample")
+
+    with monkeypatch.context() as patch:
+        watch_journal(react, patch)
+        assert train(run) == 0
+    view = load_view(run)
+    assert (3, "lyq-s000003.safetensors") in [(s.step, Path(s.path).name) for s in view.saves]
+    assert [s.step for s in view.samples] == [3, 3]
+    assert final_hash(run.path) == final_hash(quiet.path)
+
+
+def test_a_stop_while_paused_ends_at_once_with_a_state(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = make_run(tmp_path / "straight", tiny_base, SHORT)
+    assert train(straight) == 0
+    run = make_run(tmp_path / "run", tiny_base, SHORT)
+    with monkeypatch.context() as patch:
+        ask_and_go_on(run, patch, "save", "sample", "stop")
+        assert train(run) == 0
+    view = load_view(run)
+    assert (view.state(), view.step, view.state_step) == ("stopped", 3, 3)
+    # what was asked before the stop is answered
+    assert (run.path / "lyq-s000003.safetensors").is_file()
+    assert view.warnings == ["no samples drawn: the run stops"]
+    assert train(run, "--resume") == 0
+    assert final_hash(run.path) == final_hash(straight.path)
+
+
+def test_a_paused_run_that_dies_loses_no_step(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = make_run(tmp_path / "straight", tiny_base, SHORT)
+    assert train(straight) == 0
+    run = make_run(tmp_path / "run", tiny_base, SHORT)
+
+    def react(event: str, values: Mapping[str, Any]) -> None:
+        if event == "step" and values["step"] == 3:
+            request(run, "pause")
+        if event == "pause":
+            raise RuntimeError("pulled the plug")
+
+    with monkeypatch.context() as patch:
+        watch_journal(react, patch)
+        assert train(run) == 1
+    assert load_view(run).state_step == 3
+    assert train(run, "--resume") == 0
+    assert final_hash(run.path) == final_hash(straight.path)
+
+
+def test_a_pause_before_the_first_step_holds_and_says_what_cannot_be_done_yet(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path / "run", tiny_base, {**SHORT, **ASKED})
+    request(run, "pause")
+
+    def react(event: str, values: Mapping[str, Any]) -> None:
+        if event == "pause":
+            request(run, "save")
+            request(run, "sample")
+        if event == "warning" and values["request"] == "sample":
+            request(run, "resume")
+
+    watch_journal(react, monkeypatch)
+    assert train(run) == 0
+    assert events_between(run, "pause", "resume") == ["pause", "warning", "warning", "resume"]
+    assert load_view(run).warnings == [
+        "not saved: nothing is trained yet",
+        "no samples drawn: the models are not loaded yet",
+    ]
+    assert load_view(run).outcome == "finished"
+
+
+def test_what_is_asked_before_the_first_step_is_done_behind_it(
+    tmp_path: Path, tiny_base: Path
+) -> None:
+    run = make_run(tmp_path / "run", tiny_base, {**SHORT, **ASKED})
+    request(run, "save")
+    request(run, "sample")
+    assert train(run) == 0
+    view = load_view(run)
+    assert view.warnings == []
+    assert (view.saves[0].step, Path(view.saves[0].path).name) == (1, "lyq-s000001.safetensors")
+    assert [sample.step for sample in view.samples] == [1, 1]
+
+
+def test_a_stop_during_a_pause_before_the_first_step_ends_the_run(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the caches are warm: what holds is the place before the first step
+    warm = make_run(tmp_path / "run", tiny_base, {**SHORT, **CACHED_TEXT})
+    assert train(warm) == 0
+    run = freeze(Project(warm.project.root))
+    ask_and_go_on(run, monkeypatch, "save", "stop")
+    request(run, "pause")
+    assert train(run) == 0
+    view = load_view(run)
+    assert (view.state(), view.step) == ("stopped", 0)
+    assert view.warnings == ["not saved: nothing is trained yet"]
+
+
+def test_samples_without_prompts_and_a_full_disk_are_told_and_end_nothing(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path / "run", tiny_base, SHORT)
+    save = Trainer.save_lora
+
+    def fill_up(self: Trainer, path: Path, step: int, epoch: int) -> None:
+        if path.name == "lyq-s000003.safetensors":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        save(self, path, step, epoch)
+
+    monkeypatch.setattr(Trainer, "save_lora", fill_up)
+    ask_and_go_on(run, monkeypatch, "save", "sample")
+    assert train(run) == 0
+    view = load_view(run)
+    assert view.outcome == "finished"
+    assert view.warnings[0].startswith("not saved: /")
+    assert view.warnings[0].endswith("lyq-s000003.safetensors: No space left on device")
+    assert view.warnings[1:] == ["no samples drawn: sample.prompts is empty"]
+
+
+def test_a_pause_behind_the_last_step_is_refused(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path / "run", tiny_base, SHORT)
+    ask_and_go_on(run, monkeypatch, at_step=6)
+    assert train(run) == 0
+    view = load_view(run)
+    assert (view.state(), view.warnings) == ("finished", ["not paused: no step is left"])
 
 
 def test_what_is_due_is_saved_and_nothing_else(tmp_path: Path, tiny_base: Path) -> None:

@@ -35,11 +35,17 @@ class FakeClock:
 class FakeRun:
     """Writes what a trainer would; the clock goes on by half a second a step."""
 
-    def __init__(self, root: Path, clock: FakeClock, process: ProcessId | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        clock: FakeClock,
+        process: ProcessId | None = None,
+        run_id: str = "lyq-0001",
+    ) -> None:
         self.root = root
         self.clock = clock
         self.process = process or this_process()
-        self.folder = RunFolder(root / "runs" / "lyq-0001")
+        self.folder = RunFolder(root / "runs" / run_id)
         for path in (self.folder.control, self.folder.samples):
             path.mkdir(parents=True)
         (root / "lorawiz.toml").write_text("schema = 1\n")
@@ -50,6 +56,16 @@ class FakeRun:
     @property
     def stop_request(self) -> Path:
         return self.folder.control / "stop"
+
+    def requests(self) -> set[str]:
+        """What is asked of the trainer now."""
+        return {path.name for path in self.folder.control.iterdir()}
+
+    def answer(self, event: str, **values: object) -> None:
+        """Take all requests away, as a trainer does, and answer with an event."""
+        for path in self.folder.control.iterdir():
+            path.unlink()
+        self.write(event, **values)
 
     def write(self, event: str, **values: object) -> None:
         self._journal.write(event, **values)
@@ -75,15 +91,17 @@ class FakeRun:
 
     def save(self, step: int, name: str = "") -> None:
         epoch = step // 60
-        path = f"runs/lyq-0001/{name or f'lyq-e{epoch:04d}.safetensors'}"
+        path = f"runs/{self.folder.run_id}/{name or f'lyq-e{epoch:04d}.safetensors'}"
         self.write("save", step=step, epoch=epoch, path=path, num_bytes=37_900_000)
         self.write("state", step=step, path=f"step-{step}")
 
-    def sample(self, step: int, prompt: str = "photo of lyq woman in a red coat") -> Path:
-        path = self.folder.samples / f"s{step:06d}-0.png"
+    def sample(
+        self, step: int, prompt: str = "photo of lyq woman in a red coat", index: int = 0
+    ) -> Path:
+        path = self.folder.samples / f"s{step:06d}-{index}.png"
         Image.new("RGB", (64, 64), (200, 120, 80)).save(path)
         shown = path.relative_to(self.root).as_posix()
-        self.write("sample", step=step, index=0, prompt=prompt, path=shown)
+        self.write("sample", step=step, index=index, prompt=prompt, path=shown)
         return path
 
     def train_to_3(self) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from textual.pilot import Pilot
 
-from lorawiz.tui.app import Departure, PanelApp
-from lorawiz.tui.screens.run import RunScreen
+from lorawiz.tui.app import PanelApp
+from lorawiz.tui.screens.run import Departure, RunScreen
 from tests.tui.fake_run import FakeRun
 
 PanelPilot = Pilot[Departure]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from lorawiz.runs.view import StepLog
+from lorawiz.runs.logs import StepLog
 from lorawiz.tui.curve import build_curve, fit_axis
 
 

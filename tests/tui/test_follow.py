@@ -1,11 +1,12 @@
 """Following a run without a screen: what is told, asked and remembered."""
 
 from datetime import timedelta
+from pathlib import Path
 
 from lorawiz.runs.control import take_request
 from lorawiz.tui.follow import RunFollower
 from lorawiz.tui.states import build_headline, build_notice
-from tests.tui.fake_run import FakeRun
+from tests.tui.fake_run import DEAD, FakeClock, FakeRun
 
 
 def follow(run: FakeRun) -> RunFollower:
@@ -25,7 +26,7 @@ def test_poll_says_whether_anything_is_new(run: FakeRun) -> None:
 def test_a_new_life_of_the_run_forgets_the_stop(run: FakeRun) -> None:
     run.train_to_3()
     follower = follow(run)
-    follower.ask_to_stop()
+    follower.ask("stop")
     assert take_request(run.folder, "stop")
     run.end("stopped")
     run.launch()
@@ -87,7 +88,7 @@ def test_a_run_that_has_not_said_a_word_is_launching(run: FakeRun) -> None:
 def test_a_stop_before_the_first_step_is_not_called_stopping_after_it(run: FakeRun) -> None:
     run.launch()
     follower = follow(run)
-    follower.ask_to_stop()
+    follower.ask("stop")
     assert build_headline(follower).text == "○ stop asked for…"
 
 
@@ -108,3 +109,56 @@ def test_elapsed_time_stands_still_when_the_run_is_over(run: FakeRun) -> None:
     follower.poll()
     run.clock.advance(100)
     assert follower.elapsed_s() == 17.5
+
+
+def test_a_request_is_remembered_until_it_is_answered(run: FakeRun) -> None:
+    run.train_to_3()
+    follower = follow(run)
+    follower.ask("save")
+    assert follower.asked == {"save"}
+    assert take_request(run.folder, "save")
+    follower.poll()
+    assert follower.asked == {"save"}
+    run.save(3)
+    follower.poll()
+    assert follower.asked == set()
+
+
+def test_a_save_that_was_due_does_not_answer_one_that_is_asked_for(run: FakeRun) -> None:
+    run.train_to_3()
+    follower = follow(run)
+    follower.ask("save")
+    run.save(3)
+    follower.poll()
+    assert follower.asked == {"save"}
+    told = [happening.text for happening in follower.happenings]
+    assert told.count("asked: saves after this step") == 1
+
+
+def test_a_pause_and_its_end_are_told(run: FakeRun) -> None:
+    run.train_to_3()
+    follower = follow(run)
+    follower.ask("pause")
+    run.answer("pause", step=3)
+    follower.poll()
+    assert follower.state() == "paused"
+    assert follower.asked == set()
+    assert follower.will_pause
+    run.clock.advance(9)
+    assert follower.paused_s() == 9
+    follower.ask("sample")
+    follower.ask("resume")
+    assert follower.asked == {"sample", "resume"}
+    told = [happening.text for happening in follower.happenings]
+    assert told[-3:] == ["paused behind step 3", "asked: draws samples now", "asked: goes on"]
+
+
+def test_requests_left_behind_by_a_killed_run_are_not_shown(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    run = FakeRun(tmp_path, clock, DEAD)
+    run.train_to_3()
+    (run.folder.control / "pause").touch()
+    follower = follow(run)
+    follower.poll()
+    assert follower.asked == set()

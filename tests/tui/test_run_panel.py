@@ -1,9 +1,14 @@
 """The live panel: keys and what they leave on the disk, and what it says of each state."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from lorawiz.tui.app import LorawizApp
+from lorawiz.tui.follow import RunFollower
+from lorawiz.tui.screens.base import BaseScreen
+from lorawiz.tui.screens.run import Departure, RunScreen
 from tests.tui.conftest import CompareGolden
 from tests.tui.fake_run import DEAD, FakeClock, FakeRun
 from tests.tui.panel import PanelPilot, play, press, screen_text, settle, text_of, wait_until
@@ -273,6 +278,291 @@ def test_no_color_is_respected(run: FakeRun, monkeypatch: pytest.MonkeyPatch) ->
         assert "● running" in screen_text(pilot)
 
     play(run, look)
+
+
+def test_p_pauses_and_goes_on(run: FakeRun) -> None:
+    run.train_to_3()
+
+    async def pause(pilot: PanelPilot) -> None:
+        await press(pilot, "p")
+        assert run.requests() == {"pause"}
+        text = screen_text(pilot)
+        assert "● pausing after this step…" in text
+        assert "asked: pauses after this step" in text
+        run.answer("pause", step=3)
+        run.clock.advance(130)
+        await settle(pilot)
+        text = screen_text(pilot)
+        assert "‖ paused" in text
+        assert "paused for 2:10 behind step 3: p goes on" in text
+        assert "no word" not in text
+        await press(pilot, "p")
+        assert run.requests() == {"resume"}
+        assert "‖ going on…" in screen_text(pilot)
+        run.answer("resume", step=3)
+        await settle(pilot)
+        assert "● running" in screen_text(pilot)
+        assert "goes on behind step 3" in screen_text(pilot)
+
+    play(run, pause, SMALL)
+
+
+def test_a_pause_that_is_not_obeyed_yet_is_taken_back(run: FakeRun) -> None:
+    run.train_to_3()
+
+    async def hesitate(pilot: PanelPilot) -> None:
+        await press(pilot, "p", "p")
+        assert run.requests() == {"resume"}
+        run.answer("resume", step=3)
+        await settle(pilot)
+        assert "● running" in screen_text(pilot)
+        await press(pilot, "p")
+        assert run.requests() == {"pause"}
+
+    play(run, hesitate, SMALL)
+
+
+@pytest.mark.parametrize(
+    ("key", "request_name", "sign", "label"),
+    [
+        ("S", "save", "asked: saves after this step", "S save now"),
+        ("x", "sample", "asked: draws samples after this step", "x sample now"),
+    ],
+)
+def test_a_key_asks_once_and_again_when_it_is_answered(
+    run: FakeRun, key: str, request_name: str, sign: str, label: str
+) -> None:
+    run.train_to_3()
+
+    async def ask(pilot: PanelPilot) -> None:
+        await press(pilot, key)
+        assert run.requests() == {request_name}
+        assert sign in screen_text(pilot)
+        assert label not in screen_text(pilot)
+        await press(pilot, key)
+        assert not pilot.app._notifications
+        # taken up, but not done yet
+        (run.folder.control / request_name).unlink()
+        await settle(pilot)
+        assert label not in screen_text(pilot)
+        run.answer("warning", message="not done: the disk is full", request=request_name)
+        await settle(pilot)
+        assert label in screen_text(pilot)
+        assert "the disk is full" in screen_text(pilot)
+        await press(pilot, key)
+        if request_name == "save":
+            run.answer("save", step=3, epoch=1, path="runs/lyq-0001/a.safetensors", num_bytes=1)
+        else:
+            run.answer("sample", step=3, index=0, prompt="p", path="runs/lyq-0001/s.png")
+        await settle(pilot)
+        assert label in screen_text(pilot)
+
+    play(run, ask, (80, 16))
+
+
+def test_requests_of_another_terminal_are_shown(run: FakeRun) -> None:
+    run.train_to_3()
+    for name in ("save", "pause"):
+        (run.folder.control / name).touch()
+    text = text_of(run, size=SMALL)
+    assert "● pausing after this step…" in text
+    assert "p go on" in text
+    assert "S save now" not in text
+
+
+@pytest.mark.parametrize("key", ["p", "S", "x", "s"])
+@pytest.mark.parametrize("outcome", ["finished", "stopped", "failed"])
+def test_nothing_is_asked_of_a_run_that_is_over_and_it_says_why(
+    run: FakeRun, key: str, outcome: str
+) -> None:
+    run.train_to_3()
+    run.end(outcome)
+
+    async def ask(pilot: PanelPilot) -> None:
+        assert "save now" not in screen_text(pilot)
+        await press(pilot, key)
+        await wait_until(pilot, lambda: len(pilot.app._notifications) == 1)
+        said = next(iter(pilot.app._notifications)).message
+        assert outcome in said
+
+    play(run, ask, SMALL)
+    assert run.requests() == set()
+
+
+def test_a_save_that_cannot_be_asked_for_is_said(run: FakeRun) -> None:
+    run.train_to_3()
+    run.folder.control.rmdir()
+    run.folder.control.write_text("a file in the way")
+
+    async def ask(pilot: PanelPilot) -> None:
+        await press(pilot, "S")
+        await wait_until(pilot, lambda: "cannot ask the trainer" in screen_text(pilot))
+        assert "asked: saves" not in screen_text(pilot)
+
+    play(run, ask)
+
+
+def train_with_samples(run: FakeRun) -> None:
+    """Samples of two prompts at steps 60, 120 and 180."""
+    run.launch()
+    run.start()
+    for step in (60, 120, 180):
+        run.train(step - 59, step)
+        for index, prompt in enumerate(("lyq in a red coat", "lyq at the sea")):
+            run.sample(step, prompt, index)
+
+
+@pytest.mark.usefixtures("pictures")
+def test_arrows_move_through_the_steps_and_the_newest_is_followed(run: FakeRun) -> None:
+    train_with_samples(run)
+
+    async def move(pilot: PanelPilot) -> None:
+        for key, shown in (
+            ("", "step 180  3/3"), ("left", "step 120  2/3"), ("home", "step  60  1/3"),
+            ("left", "step  60  1/3"), ("right", "step 120  2/3"),
+        ):  # fmt: skip
+            await press(pilot, *([key] if key else []))
+            await settle(pilot)
+            assert shown in screen_text(pilot)
+            assert "lyq in a red " in screen_text(pilot)
+            assert "lyq at the sea" in screen_text(pilot)
+        run.train(181, 240)
+        run.sample(240)
+        await settle(pilot)
+        assert "step 120  2/4" in screen_text(pilot)
+        await press(pilot, "end")
+        assert "step 240  4/4" in screen_text(pilot)
+        run.sample(250)
+        await settle(pilot)
+        assert "step 250  5/5" in screen_text(pilot)
+
+    play(run, move)
+
+
+@pytest.mark.usefixtures("pictures")
+def test_a_click_on_the_slider_moves_it(run: FakeRun) -> None:
+    train_with_samples(run)
+
+    async def click(pilot: PanelPilot) -> None:
+        line = next(line for line in screen_text(pilot).splitlines() if "┠" in line)
+        await pilot.click("SliderLine", offset=(line.index("┠"), 0))
+        await settle(pilot)
+        assert "step  60  1/3" in screen_text(pilot)
+
+    play(run, click)
+
+
+@pytest.mark.usefixtures("pictures")
+def test_enter_shows_a_sample_large_and_escape_goes_back(
+    run: FakeRun, compare_golden: CompareGolden
+) -> None:
+    train_with_samples(run)
+
+    async def enlarge(pilot: PanelPilot) -> None:
+        await press(pilot, "enter")
+        await settle(pilot)
+        assert "1/2  lyq in a red coat" in screen_text(pilot)
+        await wait_until(pilot, lambda: "▀" * 30 in screen_text(pilot))
+        compare_golden("run-sample-80x24", screen_text(pilot))
+        for key, shown in (
+            ("down", "2/2  lyq at the sea"), ("left", "step 120  2/3"), ("home", "step  60"),
+            ("right", "step 120"), ("up", "1/2  lyq in"), ("up", "2/2  lyq at"), ("end", "3/3"),
+        ):  # fmt: skip
+            await press(pilot, key)
+            assert shown in screen_text(pilot)
+        await press(pilot, "left", "escape")
+        await settle(pilot)
+        assert "step 120  2/3" in screen_text(pilot)
+        assert "grad norm" in screen_text(pilot)
+
+    play(run, enlarge)
+
+
+def test_without_pictures_the_slider_has_no_keys(run: FakeRun) -> None:
+    train_with_samples(run)
+
+    async def press_them(pilot: PanelPilot) -> None:
+        await press(pilot, "left", "enter")
+        assert len(pilot.app.screen_stack) == 1
+
+    play(run, press_them, SMALL)
+
+
+def tell_validation_and_images(run: FakeRun) -> None:
+    for step in (120, 240, 360):
+        run.write("validation", step=step, loss=0.13 - step / 10_000, std=0.006)
+    images = {f"images/IMG_{n:04d}.jpg": [0.08 + n / 1000, 4] for n in range(1, 9)}
+    run.write("image_loss", epoch=6, images={**images, "images/IMG_0031.jpg": [0.4, 4]})
+
+
+def test_validation_and_images_are_shown_only_where_the_trainer_tells_them(run: FakeRun) -> None:
+    run.train_to_412()
+    assert "validation" not in text_of(run)
+    assert "highest losses" not in text_of(run)
+    tell_validation_and_images(run)
+    text = text_of(run)
+    assert "validation  0.0940 ±0.0060" in text
+    assert "◇ validation" in text
+    assert text.count("◇") == 4
+    assert "⚠ IMG_0031.jpg        3.3×" in text
+
+
+def test_a_line_that_nobody_should_have_written_does_not_end_the_panel(run: FakeRun) -> None:
+    run.train_to_3()
+    with run.folder.journal.open("a") as journal:
+        journal.write('{"event": "step", "step": "many"}\n{"event": "end", "time": 5}\n')
+
+    async def watch(pilot: PanelPilot) -> None:
+        assert "a line that lorawiz did not write" in screen_text(pilot)
+        with run.folder.journal.open("a") as journal:
+            journal.write('{"event": "save", "time": "2026-03-14T21:00:00Z", "path": 7}\n')
+        run.train(4, 5)
+        await settle(pilot)
+        assert "step    5/1200" in screen_text(pilot)
+        assert "before)" not in screen_text(pilot)
+
+    play(run, watch)
+
+
+def test_over_another_screen_leaving_goes_back_to_it_with_the_departure(run: FakeRun) -> None:
+    run.train_to_3()
+    departures: list[Departure | None] = []
+
+    class Below(BaseScreen[None]):
+        def on_mount(self) -> None:
+            follower = RunFollower(run.folder, run.clock.now)
+            self.app.push_screen(RunScreen(follower, None), departures.append)
+
+    async def leave() -> None:
+        app = LorawizApp(lambda image_widget: Below())
+        async with app.run_test(size=SMALL) as pilot:
+            await pilot.pause()
+            await pilot.press("d")
+            await pilot.pause()
+            assert isinstance(app.screen, Below)
+            assert app.is_running
+
+    asyncio.run(leave())
+    assert departures == ["detached"]
+
+
+def test_golden_of_a_paused_run(run: FakeRun, compare_golden: CompareGolden) -> None:
+    run.train_to_412()
+    run.write("pause", step=412)
+    run.clock.advance(75)
+    compare_golden("run-paused-80x24", text_of(run))
+
+
+@pytest.mark.usefixtures("pictures")
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+def test_golden_of_validation_images_and_samples(
+    run: FakeRun, size: tuple[int, int], compare_golden: CompareGolden
+) -> None:
+    run.train_to_412()
+    for index in range(3):
+        run.sample(412, f"prompt {index + 1}", index)
+    tell_validation_and_images(run)
+    compare_golden(f"run-told-{size[0]}x{size[1]}", text_of(run, size=size))
 
 
 @pytest.mark.usefixtures("pictures")

@@ -3,6 +3,7 @@
 from lorawiz.preflight.rules import (
     annotations,
     images,
+    losses,
     machine,
     models,
     optimizers,
@@ -14,6 +15,7 @@ from lorawiz.preflight.rules import (
 __all__ = [
     "annotations",
     "images",
+    "losses",
     "machine",
     "models",
     "optimizers",

@@ -6,6 +6,7 @@ from lorawiz.dataset.masks import load_mask
 from lorawiz.dataset.settling import settle_dataset
 from lorawiz.errors import LorawizError
 from lorawiz.preflight.finding import Problem, rule
+from lorawiz.preflight.fixes import run, set_to
 from lorawiz.preflight.inspection import Inspection
 from lorawiz.preflight.rules.words import name_some
 
@@ -26,7 +27,7 @@ def find_missing_masks(at: Inspection) -> Iterator[Problem]:
     if missing:
         yield Problem(
             f"no mask, or another one, for {name_some(missing)}",
-            "lorawiz cutout",
+            run("cutout"),
             "cutout.background",
         )
 
@@ -40,7 +41,7 @@ def find_idle_cutout(at: Inspection) -> Iterator[Problem]:
     if bare:
         yield Problem(
             f"cutout.background = {at.spec.cutout.background!r}, but no mask for {name_some(bare)}",
-            "lorawiz cutout",
+            run("cutout") | set_to("cutout.background", "keep"),
             "cutout.background",
         )
 
@@ -53,5 +54,5 @@ def find_due_cleaning(at: Inspection) -> Iterator[Problem]:
         yield Problem(
             f"tags or captions are not what [tag] and [[clean]] make of them now: "
             f"{name_some([after.image_path for _, after in changed])}",
-            "lorawiz clean --dry-run shows the difference, lorawiz clean makes it",
+            run("clean", words="{} makes it so, {} --dry-run shows the difference"),
         )

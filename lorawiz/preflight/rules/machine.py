@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from lorawiz.preflight.finding import Problem, rule
+from lorawiz.preflight.fixes import Fix, by_hand, edit_setting, run, set_to, watch_run
 from lorawiz.preflight.inspection import Inspection
 from lorawiz.preflight.plan import build_plan
 from lorawiz.wording import show_bytes
@@ -15,7 +16,9 @@ def find_missing_extra(at: Inspection) -> Iterator[Problem]:
     if missing:
         yield Problem(
             f"training needs {', '.join(missing)}: not installed here",
-            "pip install 'lorawiz[train]'",
+            by_hand(
+                "pip install 'lorawiz[train]'", "a program does not replace itself while it runs"
+            ),
         )
 
 
@@ -28,13 +31,13 @@ def find_unsupported_precision(at: Inspection) -> Iterator[Problem]:
     if wanted == "fp16" and torch.device == "cpu":
         yield Problem(
             "mixed_precision = fp16 needs a GPU, and torch finds none here",
-            "lorawiz run --set train.mixed_precision=no",
+            _for_this_machine("train.mixed_precision", "no"),
             "train.mixed_precision",
         )
     if wanted == "bf16" and not torch.bf16:
         yield Problem(
             f"{torch.device_name} does not compute in bf16",
-            "lorawiz run --set train.mixed_precision=fp16",
+            _for_this_machine("train.mixed_precision", "fp16"),
             "train.mixed_precision",
         )
 
@@ -47,7 +50,8 @@ def find_full_disk(at: Inspection) -> Iterator[Problem]:
         yield Problem(
             f"the run writes about {show_bytes(plan.disk_bytes)}, and "
             f"{show_bytes(at.machine.free_disk_bytes)} are free",
-            "free some space, or save less often: train.save_every_n_epochs",
+            edit_setting("train.save_every_n_epochs", "N", "save less often: {}")
+            | by_hand("free some space", "only you know what can be deleted"),
         )
 
 
@@ -60,14 +64,14 @@ def find_short_memory(at: Inspection) -> Iterator[Problem]:
     has = torch.device_bytes or at.machine.memory_bytes
     needs = build_plan(at).memory_bytes
     if needs > has:
-        advice = (
-            "a smaller dataset.resolution or dataset.batch_size"
-            if at.spec.train.gradient_checkpointing
-            else "lorawiz set train.gradient_checkpointing true"
+        smaller = edit_setting("dataset.batch_size", "N", "a smaller batch: {}") | edit_setting(
+            "dataset.resolution", "PIXELS", "smaller pictures: {}"
         )
         yield Problem(
             f"about {show_bytes(needs)} of memory (estimate), and there are {show_bytes(has)}",
-            advice,
+            smaller
+            if at.spec.train.gradient_checkpointing
+            else set_to("train.gradient_checkpointing", True) | smaller,
         )
 
 
@@ -77,7 +81,7 @@ def find_active_run(at: Inspection) -> Iterator[Problem]:
     if at.machine.active_run:
         yield Problem(
             f"{at.machine.active_run} is on in this project",
-            "lorawiz attach shows it, lorawiz stop ends it",
+            watch_run(at.machine.active_run, "{} shows it, lorawiz stop ends it"),
         )
 
 
@@ -86,4 +90,13 @@ def find_cpu_training(at: Inspection) -> Iterator[Problem]:
     """A full-size base takes seconds a step on a CPU, a tenth of a second on a GPU."""
     torch = at.machine.torch
     if torch is not None and torch.device == "cpu" and at.size == "full":
-        yield Problem("torch finds no GPU here: training runs on the CPU", "lorawiz doctor")
+        yield Problem(
+            "torch finds no GPU here: training runs on the CPU", run("doctor", words="{} says why")
+        )
+
+
+def _for_this_machine(key: str, typed: str) -> Fix:
+    """For good in the project, or for one run: another machine may do what this one cannot."""
+    return set_to(key, typed) | by_hand(
+        f"lorawiz run --set {key}={typed} for this run alone", "it starts the run"
+    )

@@ -7,6 +7,7 @@ from lorawiz.families.checkpoints import Checkpoint, find_checkpoint
 from lorawiz.families.safetensors_header import read_header
 from lorawiz.paths import model_sha256
 from lorawiz.preflight.finding import Problem, rule
+from lorawiz.preflight.fixes import by_hand, choose_model, set_to, unset
 from lorawiz.preflight.inspection import Inspection
 
 
@@ -16,7 +17,7 @@ def find_unset_base(at: Inspection) -> Iterator[Problem]:
     if at.base is None:
         yield Problem(
             "no base checkpoint",
-            "put it into models/, then: lorawiz set base.checkpoint NAME.safetensors",
+            choose_model("base.checkpoint", "put it into models/, then: {}"),
             "base.checkpoint",
         )
 
@@ -25,21 +26,30 @@ def find_unset_base(at: Inspection) -> Iterator[Problem]:
 def find_missing_base(at: Inspection) -> Iterator[Problem]:
     """The same project runs on laptop and box; the checkpoint must be on the box."""
     if isinstance(at.base, ModelError) and _is_absent(at) and not at.base_is_on_hub:
-        yield Problem(at.base.message, at.base.hint, "base.checkpoint")
+        yield Problem(
+            at.base.message, choose_model("base.checkpoint", _advise(at.base)), "base.checkpoint"
+        )
 
 
 @rule("base-fetched", "info", "machine")
 def find_hub_base(at: Inspection) -> Iterator[Problem]:
     """A hub id that is not on this machine is fetched before the run starts."""
     if isinstance(at.base, ModelError) and at.base_is_on_hub:
-        yield Problem(at.base.message, at.base.hint, "base.checkpoint")
+        fix = by_hand(at.base.hint, "the run fetches it before its first step")
+        yield Problem(
+            at.base.message,
+            fix | choose_model("base.checkpoint", "take another: {}"),
+            "base.checkpoint",
+        )
 
 
 @rule("base-unusable", "error")
 def find_unusable_base(at: Inspection) -> Iterator[Problem]:
     """A pickled, torn or foreign file cannot be trained on."""
     if isinstance(at.base, ModelError) and not _is_absent(at) and not at.base_is_on_hub:
-        yield Problem(at.base.message, at.base.hint, "base.checkpoint")
+        yield Problem(
+            at.base.message, choose_model("base.checkpoint", _advise(at.base)), "base.checkpoint"
+        )
 
 
 @rule("base-family", "error")
@@ -48,7 +58,7 @@ def find_wrong_family(at: Inspection) -> Iterator[Problem]:
     if isinstance(at.base, Checkpoint) and at.base.family != at.family:
         yield Problem(
             f"{visible_text(at.base.path.name)} is {at.base.family}, but base.family = {at.family!r}",
-            f"lorawiz set base.family {at.base.family}",
+            set_to("base.family", at.base.family),
             "base.family",
         )
 
@@ -64,7 +74,8 @@ def find_changed_base(at: Inspection) -> Iterator[Problem]:
         yield Problem(
             f"{visible_text(at.base_path.name)} has SHA-256 {found[:12]}…, the spec says "
             f"{expected[:12]}…",
-            f"find the right file, or accept this one: lorawiz set base.sha256 {found}",
+            choose_model("base.checkpoint", "find the right file: {}")
+            | set_to("base.sha256", found, "accept this one: {}"),
             "base.sha256",
         )
 
@@ -79,7 +90,13 @@ def find_missing_vae(at: Inspection) -> Iterator[Problem]:
         if path.is_file():
             read_header(path)
     except LorawizError as error:
-        yield Problem(error.message, error.hint, "base.vae")
+        fix = choose_model("base.vae", _advise(error)) | unset("base.vae")
+        yield Problem(error.message, fix, "base.vae")
+
+
+def _advise(error: LorawizError) -> str:
+    """What the error itself advises; the command where it does not."""
+    return error.hint or "{}"
 
 
 def _is_absent(at: Inspection) -> bool:

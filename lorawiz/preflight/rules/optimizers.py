@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from lorawiz.preflight.finding import Problem, rule
+from lorawiz.preflight.fixes import Fix, by_hand, set_all, set_to, unset
 from lorawiz.preflight.inspection import Inspection
 from lorawiz.spec.arguments import as_toml
 from lorawiz.spec.document import dump_spec
@@ -25,9 +26,7 @@ def find_missing_optimizer(at: Inspection) -> Iterator[Problem]:
     if is_missing(optimizer):
         yield Problem(
             f"optimizer_type = {name} needs {optimizer.package}: not installed here",
-            f"pip install 'lorawiz[{optimizer.extra}]'"
-            if optimizer.extra
-            else "install the package it is in, or: lorawiz set train.optimizer_type AdamW",
+            _install(optimizer.extra) | set_to("train.optimizer_type", "AdamW"),
             "train.optimizer_type",
         )
 
@@ -40,7 +39,7 @@ def find_optimizer_without_gpu(at: Inspection) -> Iterator[Problem]:
         plain = name.removeprefix("Paged").removesuffix("32bit").removesuffix("8bit")
         yield Problem(
             f"optimizer_type = {name} is made for an NVIDIA GPU, and torch finds none here",
-            f"lorawiz set train.optimizer_type {plain}",
+            set_to("train.optimizer_type", plain),
             "train.optimizer_type",
         )
 
@@ -60,7 +59,10 @@ def find_wrong_optimizer_settings(at: Inspection) -> Iterator[Problem]:
     message, fix = _ask_trial(reduced, max(1, at.count.total_steps))
     if message:
         key, _, _ = message.partition(":")
-        yield Problem(message.removeprefix("train."), fix, key if "." in key else "train")
+        mended = by_hand(
+            fix or "lorawiz get train", "what the arguments should be is for you to say"
+        )
+        yield Problem(message.removeprefix("train."), mended, key if "." in key else "train")
 
 
 @rule("learning-rate-unusual", "warning")
@@ -76,7 +78,7 @@ def find_odd_learning_rate(at: Inspection) -> Iterator[Problem]:
         if not low <= rate <= high:
             yield Problem(
                 f"{key} = {rate:g}, far from {train.optimizer_type}'s usual {usual}",
-                f"lorawiz set train.{key} {usual}",
+                set_to(f"train.{key}", usual),
                 f"train.{key}",
             )
 
@@ -90,7 +92,7 @@ def find_unequal_rates(at: Inspection) -> Iterator[Problem]:
         (first, rate), (second, other) = list(rates.items())[:2]
         yield Problem(
             f"{name} takes one rate for all parts, but {first} = {rate:g} and {second} = {other:g}",
-            f"lorawiz set train.{second} {rate:g}",
+            set_to(f"train.{second}", f"{rate:g}"),
             f"train.{second}",
         )
 
@@ -102,7 +104,7 @@ def find_refused_warmup(at: Inspection) -> Iterator[Problem]:
     if find_optimizer(train.optimizer_type).refuses_zero_rate and train.lr_warmup_steps:
         yield Problem(
             f"{train.optimizer_type} cannot begin at a learning rate of 0, as lr_warmup_steps does",
-            "lorawiz set train.lr_warmup_steps 0",
+            set_to("train.lr_warmup_steps", "0"),
             "train.lr_warmup_steps",
         )
 
@@ -117,7 +119,7 @@ def find_scheduled_schedule_free(at: Inspection) -> Iterator[Problem]:
     if train.lr_scheduler != "constant":
         yield Problem(
             f"{train.optimizer_type} with lr_scheduler = {train.lr_scheduler}",
-            "lorawiz set train.lr_scheduler constant",
+            set_to("train.lr_scheduler", "constant"),
             "train.lr_scheduler",
         )
     elif train.lr_warmup_steps and train.optimizer_type != "RAdamScheduleFree":
@@ -126,7 +128,7 @@ def find_scheduled_schedule_free(at: Inspection) -> Iterator[Problem]:
         wanted = as_toml({**train.optimizer_args, "warmup_steps": max(1, int(steps))})
         yield Problem(
             f"{train.optimizer_type} with lr_warmup_steps: its own warm-up weighs the average too",
-            f"lorawiz unset train.lr_warmup_steps; lorawiz set train.optimizer_args '{wanted}'",
+            set_all({"train.lr_warmup_steps": "0", "train.optimizer_args": wanted}),
             "train.lr_warmup_steps",
         )
 
@@ -140,7 +142,7 @@ def find_incomplete_scheduler(at: Inspection) -> Iterator[Problem]:
         "cosine_with_min_lr": ("min_lr" in args, "lr_scheduler_min_lr_ratio", "0.1"),
         "warmup_stable_decay": (False, "lr_decay_steps", "0.2"),
         "piecewise_constant": (
-            "step_rules" in args, "lr_scheduler_args", "'{ step_rules = \"1:500,0.1:800,0.01\" }'",
+            "step_rules" in args, "lr_scheduler_args", "{ step_rules = \"1:500,0.1:800,0.01\" }",
         ),
         "adafactor": (sets_own_rate(train), "optimizer_type", "AdaFactor"),
     }  # fmt: skip
@@ -150,7 +152,7 @@ def find_incomplete_scheduler(at: Inspection) -> Iterator[Problem]:
         if not is_given and (is_default or key == "optimizer_type"):
             yield Problem(
                 f"lr_scheduler = {name} needs {key}",
-                f"lorawiz set train.{key} {value}",
+                set_to(f"train.{key}", value),
                 "train.lr_scheduler",
             )
 
@@ -167,7 +169,7 @@ def find_idle_schedule_settings(at: Inspection) -> Iterator[Problem]:
         if key not in read and getattr(train, key) != type(train).model_fields[key].default:
             yield Problem(
                 f"{key} has no effect with lr_scheduler = {train.lr_scheduler}",
-                f"lorawiz unset train.{key}",
+                unset(f"train.{key}"),
                 f"train.{key}",
             )
 
@@ -185,9 +187,14 @@ def _find_idle_under_relative_step(at: Inspection) -> Iterator[Problem]:
         own = as_toml({**train.optimizer_args, "relative_step": False})
         yield Problem(
             f"{', '.join(idle)} without effect: AdaFactor's relative_step sets the rate itself",
-            f"lorawiz set train.optimizer_args '{own}'",
+            set_to("train.optimizer_args", own),
             f"train.{idle[0]}",
         )
+
+
+def _install(extra: str) -> Fix:
+    words = f"pip install 'lorawiz[{extra}]'" if extra else "install the package that it is in"
+    return by_hand(words, "packages are installed from a shell")
 
 
 def _rates_in_use(spec: Spec) -> dict[str, float]:

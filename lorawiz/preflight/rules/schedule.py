@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from lorawiz.preflight.finding import Problem, rule
+from lorawiz.preflight.fixes import set_to, unset
 from lorawiz.preflight.inspection import Inspection
 
 FEW_STEPS = 300
@@ -18,7 +19,7 @@ def find_few_steps(at: Inspection) -> Iterator[Problem]:
         wanted = epochs if train.max_train_epochs else FEW_STEPS
         yield Problem(
             f"{count.total_steps} steps in all: {describe_steps(at)}",
-            f"lorawiz set {key} {wanted}",
+            set_to(key, wanted),
             key,
         )
 
@@ -33,13 +34,13 @@ def find_unreached_saves(at: Inspection) -> Iterator[Problem]:
     if every_epochs is not None and every_epochs >= count.num_epochs > 1:
         yield Problem(
             f"save_every_n_epochs = {every_epochs}, but there are {count.num_epochs} epochs",
-            f"lorawiz set train.save_every_n_epochs {max(1, count.num_epochs // 10)}",
+            set_to("train.save_every_n_epochs", max(1, count.num_epochs // 10)),
             "train.save_every_n_epochs",
         )
     if every_steps is not None and every_steps >= count.total_steps:
         yield Problem(
             f"save_every_n_steps = {every_steps}, but there are {count.total_steps} steps",
-            f"lorawiz set train.save_every_n_steps {max(1, count.total_steps // 10)}",
+            set_to("train.save_every_n_steps", max(1, count.total_steps // 10)),
             "train.save_every_n_steps",
         )
 
@@ -55,7 +56,7 @@ def find_no_saves(at: Inspection) -> Iterator[Problem]:
     ):
         yield Problem(
             "nothing is saved before the end",
-            f"lorawiz set train.save_every_n_epochs {max(1, at.count.num_epochs // 10)}",
+            set_to("train.save_every_n_epochs", max(1, at.count.num_epochs // 10)),
             "train",
         )
 
@@ -70,13 +71,13 @@ def find_unreached_samples(at: Inspection) -> Iterator[Problem]:
         yield Problem(
             f"sample.every_n_epochs = {sample.every_n_epochs}, but there are "
             f"{count.num_epochs} epochs",
-            f"lorawiz set sample.every_n_epochs {max(1, count.num_epochs // 5)}",
+            set_to("sample.every_n_epochs", max(1, count.num_epochs // 5)),
             "sample.every_n_epochs",
         )
     if sample.every_n_steps is not None and sample.every_n_steps >= count.total_steps:
         yield Problem(
             f"sample.every_n_steps = {sample.every_n_steps}, but there are {count.total_steps} steps",
-            f"lorawiz set sample.every_n_steps {max(1, count.total_steps // 5)}",
+            set_to("sample.every_n_steps", max(1, count.total_steps // 5)),
             "sample.every_n_steps",
         )
 
@@ -90,13 +91,13 @@ def find_no_samples(at: Inspection) -> Iterator[Problem]:
         prompt = f"a photo of {trigger}" if trigger else "a photo"
         yield Problem(
             "no sample prompts",
-            f"lorawiz set sample.prompts '[\"{prompt}\"]'",
+            set_to("sample.prompts", [prompt]),
             "sample.prompts",
         )
     elif not (sample.every_n_epochs or sample.every_n_steps or sample.at_first):
         yield Problem(
             "sample prompts, but no interval: none is ever drawn",
-            "lorawiz set sample.every_n_epochs 2",
+            set_to("sample.every_n_epochs", 2),
             "sample.prompts",
         )
 
@@ -108,7 +109,7 @@ def find_long_warmup(at: Inspection) -> Iterator[Problem]:
     if total and warmup >= 1 and warmup >= total:
         yield Problem(
             f"lr_warmup_steps = {warmup:g}, but there are {total} steps",
-            "lorawiz set train.lr_warmup_steps 0.05",
+            set_to("train.lr_warmup_steps", "0.05"),
             "train.lr_warmup_steps",
         )
 
@@ -120,7 +121,7 @@ def find_overridden_steps(at: Inspection) -> Iterator[Problem]:
     if train.max_train_epochs is not None and "max_train_steps" in train.model_fields_set:
         yield Problem(
             f"max_train_steps = {train.max_train_steps} is not used: max_train_epochs is set",
-            "lorawiz unset train.max_train_steps",
+            unset("train.max_train_steps"),
             "train.max_train_steps",
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from lorawiz.preflight.finding import Problem, rule
+from lorawiz.preflight.fixes import set_all, set_to, unset
 from lorawiz.preflight.inspection import Inspection
 
 LOW_SCALE = 0.25
@@ -17,7 +18,7 @@ def find_odd_scale(at: Inspection) -> Iterator[Problem]:
     if scale <= LOW_SCALE or scale > 2:
         yield Problem(
             f"alpha {network.alpha:g} / dim {network.dim} scales the LoRA by {scale:.3g}",
-            f"lorawiz set network.alpha {network.dim / 2:g}",
+            set_to("network.alpha", f"{network.dim / 2:g}"),
             "network.alpha",
         )
 
@@ -29,13 +30,13 @@ def find_idle_learning_rate(at: Inspection) -> Iterator[Problem]:
     if network.train_unet_only and train.text_encoder_lr is not None:
         yield Problem(
             "text_encoder_lr has no effect: train_unet_only is on",
-            "lorawiz unset train.text_encoder_lr",
+            unset("train.text_encoder_lr"),
             "train.text_encoder_lr",
         )
     if network.train_text_encoder_only and train.unet_lr is not None:
         yield Problem(
             "unet_lr has no effect: train_text_encoder_only is on",
-            "lorawiz unset train.unet_lr",
+            unset("train.unet_lr"),
             "train.unet_lr",
         )
 
@@ -52,7 +53,7 @@ def find_idle_bucket_settings(at: Inspection) -> Iterator[Problem]:
     if idle and not table.enable_bucket and not _all_default(at, idle):
         yield Problem(
             f"{', '.join(idle)} without effect: enable_bucket is off",
-            "lorawiz set dataset.enable_bucket true",
+            set_to("dataset.enable_bucket", True) | unset(*(f"dataset.{key}" for key in idle)),
             "dataset.enable_bucket",
         )
 
@@ -64,8 +65,7 @@ def find_odd_resolution(at: Inspection) -> Iterator[Problem]:
     if not at.spec.dataset.enable_bucket and (width % 64 or height % 64):
         yield Problem(
             f"resolution {width}×{height} is not a multiple of 64, and enable_bucket is off",
-            f"lorawiz set dataset.resolution '[{max(64, width // 64 * 64)}, "
-            f"{max(64, height // 64 * 64)}]'",
+            set_to("dataset.resolution", [max(64, width // 64 * 64), max(64, height // 64 * 64)]),
             "dataset.resolution",
         )
 
@@ -78,7 +78,13 @@ def find_odd_bucket_steps(at: Inspection) -> Iterator[Problem]:
         yield Problem(
             f"buckets of {table.min_bucket_reso} px in steps of {table.bucket_reso_steps} are not "
             f"multiples of 64",
-            "lorawiz set dataset.bucket_reso_steps 64",
+            set_all(
+                {
+                    f"dataset.{key}": max(64, getattr(table, key) // 64 * 64)
+                    for key in ("bucket_reso_steps", "min_bucket_reso")
+                    if getattr(table, key) % 64
+                }
+            ),
             "dataset.bucket_reso_steps",
         )
 

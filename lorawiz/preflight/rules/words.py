@@ -8,17 +8,18 @@ from lorawiz.dataset.wildcards import has_wildcard
 from lorawiz.errors import visible_text
 from lorawiz.families.clip import CHUNK_TOKENS, count_tokens
 from lorawiz.preflight.finding import Problem, rule
+from lorawiz.preflight.fixes import Fix, add_rule, edit_setting, review, run, set_to, unset
 from lorawiz.preflight.inspection import Inspection
 
 MANY_TRIGGER_TOKENS = 3
-_PREPEND = '[[clean]] rule = "prepend", tags = ["{trigger}"]; then lorawiz clean'
+_PREPEND = add_rule("prepend", tags=["{trigger}"])
 
 
 @rule("trigger-unset", "warning")
 def find_unset_trigger(at: Inspection) -> Iterator[Problem]:
     """Without a trigger the LoRA cannot be called by a word of its own."""
     if not at.spec.project.trigger:
-        yield Problem("no trigger", "lorawiz set project.trigger WORD", "project.trigger")
+        yield Problem("no trigger", edit_setting("project.trigger", "WORD"), "project.trigger")
 
 
 @rule("trigger-absent", "warning")
@@ -30,10 +31,10 @@ def find_absent_trigger(at: Inspection) -> Iterator[Problem]:
     if absent:
         # a prefix is put before the first line alone
         has_lines = any(len(at.prompts[path]) > 1 for path in absent)
-        prefix = f"lorawiz set prompt.caption_prefix '{at.spec.project.trigger},', or "
+        prefix = set_to("prompt.caption_prefix", f"{at.spec.project.trigger},")
         yield Problem(
             f"the trigger {visible_text(at.spec.project.trigger)!r} is missing in {name_some(absent)}",
-            ("" if has_lines else prefix) + _PREPEND,
+            (_PREPEND if has_lines else prefix | _PREPEND) | review(image_paths=absent),
             "project.trigger",
         )
 
@@ -52,11 +53,13 @@ def find_shuffled_trigger(at: Inspection) -> Iterator[Problem]:
                 deepest = max(deepest, index)
                 has_mark |= bool(mark) and mark in text
     if loose:
+        paths = list(dict.fromkeys(loose))
+        words = f"write it before the {visible_text(mark)} in these captions: {{}}"
         yield Problem(
-            f"the trigger is in the shuffled part of {name_some(list(dict.fromkeys(loose)))}",
-            f"write it before the {visible_text(mark)} in these captions"
+            f"the trigger is in the shuffled part of {name_some(paths)}",
+            review(image_paths=paths, words=words)
             if has_mark
-            else f"lorawiz set prompt.keep_tokens {deepest + 1}",
+            else set_to("prompt.keep_tokens", deepest + 1),
             "prompt.keep_tokens",
         )
 
@@ -79,7 +82,7 @@ def find_late_trigger(at: Inspection) -> Iterator[Problem]:
     if late:
         yield Problem(
             f"the trigger is neither first nor right behind the caption in {name_some(late)}",
-            _PREPEND,
+            _PREPEND | review(image_paths=late),
             "project.trigger",
         )
 
@@ -92,7 +95,7 @@ def find_long_trigger(at: Inspection) -> Iterator[Problem]:
     if num_tokens > MANY_TRIGGER_TOKENS:
         yield Problem(
             f"the trigger {visible_text(trigger)!r} is {num_tokens} tokens",
-            "lorawiz set project.trigger a short rare word, such as lyq or ohwx",
+            edit_setting("project.trigger", "WORD", "{}: a short rare one, such as lyq or ohwx"),
             "project.trigger",
         )
 
@@ -108,8 +111,14 @@ def find_caption_commas(at: Inspection) -> Iterator[Problem]:
         yield Problem(
             f"a {prompt.caption_separator!r} inside the caption of {name_some(split)} counts as a "
             f"kept part",
-            f"[[clean]] rule = \"regex\", pattern = '{re.escape(prompt.caption_separator)}', "
-            'on = "caption" takes it out; or raise prompt.keep_tokens',
+            add_rule(
+                "regex",
+                "take it out: {}",
+                pattern=re.escape(prompt.caption_separator),
+                on="caption",
+            )
+            | edit_setting("prompt.keep_tokens", "N", "raise keep_tokens: {}")
+            | review(image_paths=split),
             "prompt.keep_tokens",
         )
 
@@ -122,7 +131,7 @@ def find_missing_captions(at: Inspection) -> Iterator[Problem]:
         shown = f"{at.spec.project.trigger} {at.spec.project.class_word}".strip()
         yield Problem(
             f"neither caption nor tags for {name_some(bare)}: trained as {visible_text(shown)!r}",
-            "lorawiz tag, lorawiz caption, or lorawiz add photos with .caption and .txt beside them",
+            _describe_images(at) | review("tags:0 -caption:? keep:yes status:ok"),
         )
 
 
@@ -134,7 +143,8 @@ def find_long_prompts(at: Inspection) -> Iterator[Problem]:
         most = max(at.num_tokens[path] for path in long)
         yield Problem(
             f"prompts over {CHUNK_TOKENS} tokens (up to {most}): {name_some(long)}",
-            '[[clean]] rule = "limit", max_tags = 20 keeps the first tags; or shorten the captions',
+            review(f"tokens:>{CHUNK_TOKENS} keep:yes status:ok", words="shorten them: {}")
+            | add_rule("limit", "keep the first tags: {}", max_tags=20),
         )
 
 
@@ -145,7 +155,7 @@ def find_idle_keep_tokens(at: Inspection) -> Iterator[Problem]:
     if "keep_tokens" in prompt.model_fields_set and prompt.keep_tokens and not splits(prompt):
         yield Problem(
             f"keep_tokens = {prompt.keep_tokens} has no effect without shuffle_caption",
-            "lorawiz set prompt.shuffle_caption true",
+            set_to("prompt.shuffle_caption", True) | unset("prompt.keep_tokens"),
             "prompt.keep_tokens",
         )
 
@@ -161,7 +171,7 @@ def find_literal_keep_marks(at: Inspection) -> Iterator[Problem]:
         yield Problem(
             f"nothing is shuffled, so {visible_text(mark)} is trained as it stands in "
             f"{name_some(marked)}",
-            "lorawiz set prompt.shuffle_caption true",
+            set_to("prompt.shuffle_caption", True) | review(image_paths=marked),
             "prompt.keep_tokens_separator",
         )
 
@@ -175,7 +185,7 @@ def find_literal_wildcards(at: Inspection) -> Iterator[Problem]:
     if literal:
         yield Problem(
             f"wildcards such as {{a|b}} are trained as they stand in {name_some(literal)}",
-            "lorawiz set prompt.enable_wildcard true",
+            set_to("prompt.enable_wildcard", True) | review(image_paths=literal),
             "prompt.enable_wildcard",
         )
 
@@ -191,8 +201,9 @@ def find_unused_lines(at: Inspection) -> Iterator[Problem]:
         yield Problem(
             f"only the first line of the caption{lost} is trained of "
             f"{name_some([r.image_path for r in cut])}",
-            'lorawiz set prompt.enable_wildcard true, or [[clean]] rule = "regex", '
-            'pattern = \'\\s*\\n\\s*\', replacement = " ", on = "caption"',
+            set_to("prompt.enable_wildcard", True)
+            | add_rule("regex", pattern=r"\s*\n\s*", replacement=" ", on="caption")
+            | review(image_paths=[record.image_path for record in cut]),
             "prompt.enable_wildcard",
         )
 
@@ -206,7 +217,7 @@ def find_idle_wildcards(at: Inspection) -> Iterator[Problem]:
     if not any("\n" in text or "{{" in text or has_wildcard(text) for text in texts):
         yield Problem(
             "enable_wildcard is on, but no prompt has a {wildcard|choice} or several lines",
-            "lorawiz set prompt.enable_wildcard false",
+            set_to("prompt.enable_wildcard", False),
             "prompt.enable_wildcard",
         )
 
@@ -218,7 +229,7 @@ def find_long_token_warmup(at: Inspection) -> Iterator[Problem]:
     if total and warmup >= 1 and warmup >= total:
         yield Problem(
             f"token_warmup_step = {warmup:g}, but there are {total} steps",
-            "lorawiz set prompt.token_warmup_step 0.3",
+            set_to("prompt.token_warmup_step", "0.3"),
             "prompt.token_warmup_step",
         )
 
@@ -232,7 +243,7 @@ def find_idle_token_warmup(at: Inspection) -> Iterator[Problem]:
             yield Problem(
                 f"token_warmup_min = {prompt.token_warmup_min} has no effect without "
                 "token_warmup_step",
-                "lorawiz set prompt.token_warmup_step 0.3",
+                set_to("prompt.token_warmup_step", "0.3"),
                 "prompt.token_warmup_min",
             )
         return
@@ -248,7 +259,7 @@ def find_idle_token_warmup(at: Inspection) -> Iterator[Problem]:
         return
     yield Problem(
         f"token_warmup_step = {prompt.token_warmup_step:g} has no effect: {why}",
-        "lorawiz set prompt.token_warmup_step 0",
+        set_to("prompt.token_warmup_step", "0"),
         "prompt.token_warmup_step",
     )
 
@@ -268,8 +279,18 @@ def find_idle_secondary_separator(at: Inspection) -> Iterator[Problem]:
         return
     yield Problem(
         f"secondary_separator = {visible_text(mark)!r} has no effect: {why}",
-        "lorawiz set prompt.secondary_separator ''",
+        set_to("prompt.secondary_separator", ""),
         "prompt.secondary_separator",
+    )
+
+
+def _describe_images(at: Inspection) -> Fix:
+    """Let the model that is set say something; where none is, one has to be chosen."""
+    for command, model in (("tag", at.spec.tag.model), ("caption", at.spec.caption.model)):
+        if model not in ("", "none"):
+            return run(command)
+    return edit_setting("tag.model", "MODEL", "{}, then lorawiz tag") | edit_setting(
+        "caption.model", "MODEL", "{}, then lorawiz caption"
     )
 
 

@@ -13,6 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from lorawiz.errors import visible_text
+from lorawiz.tui.language import tr
 from lorawiz.tui.theme import STYLES
 
 Answer = TypeVar("Answer")
@@ -81,10 +83,10 @@ class ChoiceScreen(ModalScreen[Answer]):
 def build_stop_dialog(run_id: str) -> ChoiceScreen[bool]:
     """Whether to stop the run."""
     return ChoiceScreen(
-        f"Stop {run_id} after its present step?",
+        tr("Stop {run_id} after its present step?", run_id=visible_text(run_id)),
         [
-            Choice("y", "yes: save and stop; it can be resumed", True),
-            Choice("n", "no: keep training", False),
+            Choice("y", tr("yes: save and stop; it can be resumed"), True),
+            Choice("n", tr("no: keep training"), False),
         ],
     )
 
@@ -92,11 +94,11 @@ def build_stop_dialog(run_id: str) -> ChoiceScreen[bool]:
 def build_leave_dialog(run_id: str) -> ChoiceScreen[Leaving]:
     """What ctrl+c was meant to do."""
     return ChoiceScreen(
-        f"Leave {run_id}?",
+        tr("Leave {run_id}?", run_id=visible_text(run_id)),
         [
-            Choice("d", "detach: training goes on, lorawiz attach comes back", "detach"),
-            Choice("s", "stop: save after the present step and end", "stop"),
-            Choice("escape", "stay here", "stay"),
+            Choice("d", tr("detach: training goes on, lorawiz attach comes back"), "detach"),
+            Choice("s", tr("stop: save after the present step and end"), "stop"),
+            Choice("escape", tr("stay here"), "stay"),
         ],
     )
 

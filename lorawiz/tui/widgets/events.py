@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from textual.content import Content
 from textual.widget import Widget
 
-from lorawiz.tui.follow import Happening
 from lorawiz.tui.format import format_clock
+from lorawiz.tui.happenings import Happening
 from lorawiz.tui.theme import STYLES
 
 

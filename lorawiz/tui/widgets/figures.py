@@ -6,7 +6,8 @@ from textual.widget import Widget
 from lorawiz.errors import visible_text
 from lorawiz.runs.view import RunView
 from lorawiz.tui.follow import RunFollower
-from lorawiz.tui.format import format_loss, format_memory, format_rate
+from lorawiz.tui.format import format_loss, format_memory, format_rate, format_validation
+from lorawiz.tui.language import tr
 from lorawiz.tui.theme import STYLES
 from lorawiz.wording import show_duration, show_speed
 
@@ -15,7 +16,7 @@ Figure = tuple[str, str]
 
 
 class Figures(Widget):
-    """Always the same rows in the same order: a value that is not known yet is a dash."""
+    """Always in the same order; a value that is not known yet is a dash."""
 
     DEFAULT_CSS = "Figures { height: auto; padding: 0 1; }"
 
@@ -42,30 +43,45 @@ def build_figures(follower: RunFollower) -> list[Figure]:
     elapsed_s, save_age_s = follower.elapsed_s(), follower.seconds_since_save()
     return [
         *_build_step_figures(view),
-        ("memory", _build_memory(view)),
-        ("speed", _NOT_YET if view.step_s is None else show_speed(view.step_s)),
-        ("elapsed", _NOT_YET if elapsed_s is None else show_duration(elapsed_s)),
-        ("images", str(view.num_images) if view.num_images else _NOT_YET),
+        *_build_validation(view),
+        (tr("memory"), _build_memory(view)),
+        (tr("speed"), _NOT_YET if view.step_s is None else show_speed(view.step_s)),
+        (tr("elapsed"), _NOT_YET if elapsed_s is None else show_duration(elapsed_s)),
+        (tr("images"), str(view.num_images) if view.num_images else _NOT_YET),
         (
-            "saved",
+            tr("saved"),
             _NOT_YET
             if save_age_s is None
-            else f"e{view.saves[-1].epoch:04d}, {show_duration(save_age_s)} ago",
+            else tr(
+                "e{epoch}, {time} ago",
+                epoch=f"{view.saves[-1].epoch:04d}",
+                time=show_duration(save_age_s),
+            ),
         ),
-        ("resumable", _NOT_YET if view.state_step is None else f"step {view.state_step}"),
-        ("device", visible_text(view.device).removeprefix("NVIDIA ") or _NOT_YET),
+        (
+            tr("resumable"),
+            _NOT_YET if view.state_step is None else tr("step {step}", step=view.state_step),
+        ),
+        (tr("device"), visible_text(view.device).removeprefix("NVIDIA ") or _NOT_YET),
     ]
 
 
 def _build_step_figures(view: RunView) -> list[Figure]:
     if not view.steps:
-        return [("loss", _NOT_YET), ("lr", _NOT_YET), ("grad norm", _NOT_YET)]
+        return [(tr("loss"), _NOT_YET), (tr("lr"), _NOT_YET), (tr("grad norm"), _NOT_YET)]
     last = view.steps[-1]
     return [
-        ("loss", format_loss(last.smooth_loss)),
-        ("lr", format_rate(last.lr)),
-        ("grad norm", f"{last.grad_norm:.2f}"),
+        (tr("loss"), format_loss(last.smooth_loss)),
+        (tr("lr"), format_rate(last.lr)),
+        (tr("grad norm"), f"{last.grad_norm:.2f}"),
     ]
+
+
+def _build_validation(view: RunView) -> list[Figure]:
+    """No row where nothing is validated."""
+    if not view.validations:
+        return []
+    return [(tr("validation"), format_validation(view.validations[-1]))]
 
 
 def _build_memory(view: RunView) -> str:
@@ -75,7 +91,8 @@ def _build_memory(view: RunView) -> str:
 
 
 def _render_figure(label: str, value: str, width: int) -> Content:
-    room = max(width - len(label) - 1, 1)
+    label_cells = Content(label).cell_length
+    room = max(width - label_cells - 1, 1)
     shown = Content(value).truncate(room, ellipsis=True)
-    gap = max(width - len(label) - shown.cell_length, 1)
+    gap = max(width - label_cells - shown.cell_length, 1)
     return Content.assemble((label, STYLES["note"]), " " * gap, shown)

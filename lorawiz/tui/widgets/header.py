@@ -5,6 +5,7 @@ from textual.widget import Widget
 
 from lorawiz.errors import visible_text
 from lorawiz.runs.view import RunView
+from lorawiz.tui.language import tr
 from lorawiz.tui.states import Headline
 from lorawiz.tui.theme import STYLES
 from lorawiz.wording import show_duration, show_speed
@@ -38,7 +39,7 @@ class RunHeader(Widget):
         width = self.size.width
         title = self._title.truncate(max(width // 3, 8), ellipsis=True)
         if width >= _ROOMY_CELLS:
-            title = Content.assemble(("Run ", STYLES["note"]), title)
+            title = Content.assemble((tr("Run"), STYLES["note"]), " ", title)
         pieces = dict(self._pieces)
         while True:
             left = Content(_GAP).join([title, *pieces.values()])
@@ -54,10 +55,10 @@ def _build_pieces(view: RunView, is_over: bool) -> dict[str, str]:
         return {}
     total, epochs = str(view.total_steps), str(view.num_epochs)
     pieces = {
-        "step": f"step {view.step:>{len(total)}}/{total}",
-        "epoch": f"epoch {view.epoch:>{len(epochs)}}/{epochs}",
+        "step": f"{tr('step')} {view.step:>{len(total)}}/{total}",
+        "epoch": f"{tr('epoch')} {view.epoch:>{len(epochs)}}/{epochs}",
     }
     if not is_over and view.step_s is not None and view.eta_s is not None:
         pieces["speed"] = f"{show_speed(view.step_s):>9}"
-        pieces["eta"] = f"ETA {show_duration(view.eta_s):>5}"
+        pieces["eta"] = f"{tr('ETA')} {show_duration(view.eta_s):>5}"
     return pieces

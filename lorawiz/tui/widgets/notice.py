@@ -4,6 +4,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from lorawiz.errors import visible_text
+from lorawiz.tui.language import tr
 from lorawiz.tui.states import Notice
 from lorawiz.tui.theme import STYLES
 
@@ -45,6 +46,6 @@ class WarningLines(Static):
         newest = [f"⚠ {visible_text(warning)}" for warning in warnings[-num_lines:]]
         num_earlier = len(warnings) - len(newest)
         if num_earlier:
-            newest[-1] += f" (and {num_earlier} before)"
+            newest[-1] += tr(" (and {num} before)", num=num_earlier)
         self.display = bool(warnings)
         self.update(Content.styled("\n".join(newest), STYLES["warning"]))

@@ -5,6 +5,7 @@ from textual.widget import Widget
 
 from lorawiz.errors import visible_text
 from lorawiz.runs.view import RunView
+from lorawiz.tui.language import tr
 
 _LABEL_CELLS = 22
 
@@ -49,7 +50,9 @@ class RunProgress(Widget):
 def _measure(view: RunView, is_over: bool) -> tuple[str, int, int]:
     """Label, done and total."""
     if is_over or view.phase == "training":
-        return ("" if is_over else "training"), view.step, view.total_steps
+        return ("" if is_over else tr("training")), view.step, view.total_steps
+    if view.paused_at and view.phase == "paused":
+        return tr("paused"), view.step, view.total_steps
     label = visible_text(view.phase)
     if view.phase_total <= 1:
         return label, 0, 0

@@ -1,0 +1,1 @@
+"""The same screens as a web page, for people without SSH."""

@@ -1,0 +1,1 @@
+"""Two runs side by side: their curves, figures and settings."""

@@ -1,0 +1,1 @@
+"""The settings screen: a form made from the spec, over lorawiz.toml itself."""
