@@ -45,7 +45,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny SD1.5 of random weights as a diffusers folder."""
-    from lorawiz.families.sd15.random_base import build_random_base, save_folder
+    from lorawiz.families.random_base import build_random_base, save_folder
 
     folder = tmp_path_factory.mktemp("base") / "tiny"
     save_folder(build_random_base("tiny", seed=0), folder)
@@ -55,7 +55,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_single_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same model as `tiny_base` as one file in the original layout."""
-    from lorawiz.families.sd15.random_base import build_random_base
+    from lorawiz.families.random_base import build_random_base
     from tests.support.ldm import save_single_file
 
     path = tmp_path_factory.mktemp("base") / "tiny.safetensors"

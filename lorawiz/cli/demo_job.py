@@ -73,7 +73,7 @@ def build_demo_base(project: Project) -> None:
     """Build the tiny base in a process of its own (torch stays out of this one)."""
     answer = subprocess.run(
         [
-            sys.executable, "-m", "lorawiz.families.sd15.random_base",
+            sys.executable, "-m", "lorawiz.families.random_base",
             str(project.models / BASE_NAME), "--size", "tiny", "--seed", "0",
         ],
         capture_output=True, text=True, check=False,

@@ -41,15 +41,23 @@ def prompts(
     What stays in place when tags are shuffled stands in [brackets].
     """
     from lorawiz.dataset.batches import count_steps
+    from lorawiz.dataset.holdout import split_records
     from lorawiz.dataset.store import read_dataset
     from lorawiz.spec import load_spec
 
     project = this_project()
     spec, dataset = load_spec(project.spec), read_dataset(project)
-    records = dataset.trained
+    split = split_records(spec.validation, dataset.trained)
+    records = split.trained
     chosen = {_find_record(name, dataset).image_path for name in image}
     if not records:
         raise DatasetError("there are no images to train on", "lorawiz add PHOTOS…")
+    for record in split.held_out:
+        if record.image_path in chosen:
+            raise DatasetError(
+                f"{visible_text(record.image_path)} is held out for validation: never trained",
+                "lorawiz set validation.split 0 trains all images",
+            )
     if filter_text:
         matching = _find_matching(filter_text, project, spec, records)
         chosen = chosen & matching if chosen else matching

@@ -1,4 +1,7 @@
-"""Which images a step sees: a pure function of the seed and the epoch."""
+"""Which images a step sees: a pure function of the seed and the epoch.
+
+`records` are the images of a run; what is held out for validation is in no step.
+"""
 
 import math
 import random
@@ -6,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lorawiz.dataset.buckets import BucketFit, Size, fit_bucket
+from lorawiz.dataset.holdout import split_records
 from lorawiz.dataset.prompts import DrawnPrompt, RunStep, draw_prompt
 from lorawiz.dataset.records import ImageRecord
 from lorawiz.dataset.seeds import derive_seed
@@ -51,6 +55,7 @@ class StepCount:
     """The arithmetic of a run: images × repeats ÷ batch ÷ accumulation × epochs."""
 
     num_images: int
+    """Those that are trained."""
     batches_per_epoch: int
     steps_per_epoch: int
     num_epochs: int
@@ -61,15 +66,16 @@ class StepCount:
 def count_steps(spec: Spec, records: Sequence[ImageRecord]) -> StepCount:
     """How long the run is. Partial batches count, as each bucket ends with one."""
     sizes: dict[Size, int] = {}
-    for record in records:
+    trained = split_records(spec.validation, records).trained
+    for record in trained:
         bucket = fit_bucket(record.content_size, spec.dataset).bucket
         sizes[bucket] = sizes.get(bucket, 0) + spec.dataset.num_repeats
     per_epoch = sum(math.ceil(count / spec.dataset.batch_size) for count in sizes.values())
     steps = math.ceil(per_epoch / spec.train.gradient_accumulation_steps)
     if steps == 0:
-        return StepCount(len(records), 0, 0, 0, 0)
+        return StepCount(len(trained), 0, 0, 0, 0)
     total = _total_steps(spec, steps)
-    return StepCount(len(records), per_epoch, steps, math.ceil(total / steps), total)
+    return StepCount(len(trained), per_epoch, steps, math.ceil(total / steps), total)
 
 
 def iter_steps(spec: Spec, records: Sequence[ImageRecord]) -> Iterator[StepPlan]:
@@ -112,13 +118,21 @@ def epoch_batches(spec: Spec, records: Sequence[ImageRecord], epoch: int) -> lis
     return batches
 
 
+def build_validation_views(spec: Spec, held_out: Sequence[ImageRecord]) -> list[Item]:
+    """Each held-out image as it is measured: once, not mirrored, in no epoch."""
+    return [
+        Item(record, 0, 0, False, fit_bucket(record.content_size, spec.dataset), RunStep(1, 1))
+        for record in held_out
+    ]
+
+
 _View = tuple[ImageRecord, int, BucketFit]
 """(record, repeat, fit)."""
 
 
 def _views_by_bucket(spec: Spec, records: Sequence[ImageRecord]) -> dict[Size, list[_View]]:
     buckets: dict[Size, list[_View]] = {}
-    for record in records:
+    for record in split_records(spec.validation, records).trained:
         fit = fit_bucket(record.content_size, spec.dataset)
         views = [(record, repeat, fit) for repeat in range(spec.dataset.num_repeats)]
         buckets.setdefault(fit.bucket, []).extend(views)

@@ -6,6 +6,7 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageFilter
 
+from lorawiz.dataset.buckets import BucketFit
 from lorawiz.dataset.images import load_image, parse_colour
 from lorawiz.dataset.masks import load_mask
 from lorawiz.dataset.records import ImageRecord, find_image
@@ -36,6 +37,23 @@ def load_content(
     assert mask is not None
     shown = _cut_mask(mask, record, picture.size)
     return Image.composite(picture, _build_background(picture, shown, cutout), shown)
+
+
+def load_fitted_mask(
+    project: Project, record: ImageRecord, fit: BucketFit, scale: int
+) -> Image.Image | None:
+    """The record's mask over what its bucket keeps, one pixel for `scale` × `scale` of the picture.
+
+    It is cut as the picture is: to the crop, then to the bucket. None where there is no mask.
+    Raises DatasetError for one that is missing or is another one.
+    """
+    mask = load_mask(project, record)
+    if mask is None:
+        return None
+    (left, top), (width, height) = fit.crop_left_top, fit.bucket
+    resized = _cut_mask(mask, record, fit.resized)
+    kept = resized.crop((left, top, left + width, top + height))
+    return kept.resize((width // scale, height // scale), Image.Resampling.BOX)
 
 
 def content_key(record: ImageRecord, dataset: DatasetTable, cutout: CutoutTable) -> str:

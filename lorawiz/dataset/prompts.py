@@ -131,6 +131,15 @@ def join_line(line: str, table: PromptTable) -> str:
     return _join_parts(split_prompt(line, table), table).text
 
 
+def settled_prompt(record: ImageRecord, spec: Spec, seed: int) -> str:
+    """The prompt that an image is measured with: nothing shuffled, nothing left out.
+
+    Wildcards are drawn once, by `seed`. Where prompts do not vary it is the one that is trained.
+    """
+    draw = random.Random(derive_seed(seed, "wildcards", record.image_path))
+    return join_line(prompt_lines(record, spec, draw.choice)[0], spec.prompt)
+
+
 def split_prompt(text: str, table: PromptTable) -> PromptParts:
     """`text` as the part that stays in place and the tags that are shuffled or left out."""
     mark = table.keep_tokens_separator

@@ -1,7 +1,7 @@
 """What the trainer asks of a model family: a protocol of a dozen questions.
 
 Shape suffixes: B batch, C latent channels (M is twice that: mean and log-variance), H W latent
-rows and columns, Y X pixel rows and columns, T tokens, D width of the text embeddings.
+rows and columns, Y X pixel rows and columns.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from lorawiz.families.card import FamilyCard
 from lorawiz.families.checkpoints import Checkpoint
+from lorawiz.families.conditioning import Framing, TextConditioning
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class LoraTarget:
     """One Linear or 1×1 convolution that a LoRA reaches."""
 
     key: str
-    """kohya's name: `lora_unet_…` or `lora_te_…`."""
+    """kohya's name: `lora_unet_…`, `lora_te_…`, or `lora_te1_…` and `lora_te2_…`."""
     parent: nn.Module
     attribute: str
 
@@ -32,14 +33,18 @@ class LoraTarget:
 
 
 class Adapter(Protocol):
-    """The torch side of a family. Models are returned frozen, in eval mode, on the CPU."""
+    """The torch side of a family. Models are returned frozen, in eval mode, on the CPU.
+
+    Loading raises ModelError for weights that are missing, of other shapes, or not there.
+    """
 
     card: FamilyCard
 
     def load_vae(self, checkpoint: Checkpoint, vae: Path | None) -> nn.Module:
         """The VAE in fp32: the checkpoint's own, or the one at `vae`."""
 
-    def load_text_encoder(self, checkpoint: Checkpoint, dtype: torch.dtype) -> nn.Module: ...
+    def load_text_encoder(self, checkpoint: Checkpoint, dtype: torch.dtype) -> nn.Module:
+        """All text encoders of the family as one module."""
 
     def load_unet(self, checkpoint: Checkpoint, dtype: torch.dtype) -> Any: ...
 
@@ -54,12 +59,22 @@ class Adapter(Protocol):
 
     def encode_prompts(
         self, text_encoder: nn.Module, prompts: Sequence[str], clip_skip: int
-    ) -> Tensor:
-        """text_BTD that the U-Net reads."""
+    ) -> TextConditioning:
+        """What the U-Net reads of these prompts.
+
+        `clip_skip` counts layers from the end; a family that always reads the same layer
+        (`card.reads_clip_skip`) does not look at it.
+        """
 
     def predict_noise(
-        self, unet: nn.Module, noisy_BCHW: Tensor, timesteps_B: Tensor, text_BTD: Tensor
-    ) -> Tensor: ...
+        self,
+        unet: nn.Module,
+        noisy_BCHW: Tensor,
+        timesteps_B: Tensor,
+        text: TextConditioning,
+        framings: Sequence[Framing],
+    ) -> Tensor:
+        """predicted_BCHW: noise or velocity, whichever the base predicts."""
 
     def enable_gradient_checkpointing(self, model: nn.Module) -> None: ...
 

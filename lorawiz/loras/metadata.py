@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import lorawiz
-from lorawiz.families.card import FamilyCard
+from lorawiz.families.card import PENULTIMATE, FamilyCard, Prediction
 from lorawiz.spec.optimizers import find_optimizer, optimizer_arguments, sets_own_rate
 from lorawiz.spec.tables import Spec
 from lorawiz.spec.training import TrainTable
@@ -49,6 +49,7 @@ class RunFacts:
     """The comma-separated parts of each image's prompt text."""
     bucket_counts: dict[tuple[int, int], int]
     """Images by bucket (width, height)."""
+    num_held_out: int = 0
 
 
 def build_metadata(spec: Spec, card: FamilyCard, base: BaseFacts, run: RunFacts) -> dict[str, str]:
@@ -81,7 +82,11 @@ def _run_values(spec: Spec, run: RunFacts) -> dict[str, Any]:
         "training_finished_at": run.finished_at,
         "output_name": spec.project.name,
         "num_train_images": run.num_images * spec.dataset.num_repeats,
-        "num_validation_images": 0,
+        "num_validation_images": run.num_held_out,
+        "validation_split": spec.validation.split,
+        "validation_seed": spec.validation.seed if spec.validation.split else None,
+        "validate_every_n_epochs": spec.validation.every_n_epochs,
+        "validate_every_n_steps": spec.validation.every_n_steps,
         "num_reg_images": 0,
         "num_batches_per_epoch": run.batches_per_epoch,
         "num_epochs": run.num_epochs,
@@ -98,9 +103,11 @@ def _network_values(spec: Spec, card: FamilyCard) -> dict[str, Any]:
         "network_dim": spec.network.dim,
         "network_alpha": spec.network.alpha,
         "network_dropout": spec.network.dropout or None,
-        "v2": False,
-        "base_model_version": card.base_model_version,
-        "clip_skip": spec.base.clip_skip if spec.base.clip_skip > 1 else None,
+        "v2": card.is_v2,
+        "base_model_version": card.names[_prediction(spec, card)].base_model_version,
+        "clip_skip": spec.base.clip_skip
+        if card.reads_clip_skip and spec.base.clip_skip > 1
+        else None,
     }
 
 
@@ -196,17 +203,18 @@ def _base_values(base: BaseFacts) -> dict[str, Any]:
 def _modelspec(spec: Spec, card: FamilyCard, run: RunFacts) -> dict[str, str]:
     """Stability AI's model metadata standard 1.0.1 (github.com/Stability-AI/ModelSpec)."""
     date = datetime.fromtimestamp(run.finished_at, UTC).replace(microsecond=0, tzinfo=None)
+    names = card.names[_prediction(spec, card)]
     values = {
         "sai_model_spec": "1.0.1",
-        "architecture": card.architecture,
-        "implementation": "diffusers",
+        "architecture": names.architecture,
+        "implementation": names.implementation,
         "implementation_version": f"lorawiz/{lorawiz.__version__}",
         "title": spec.project.name,
         "resolution": "{}x{}".format(*spec.dataset.size),
         "date": date.isoformat(),
         "prediction_type": "v" if _prediction(spec, card) == "v_prediction" else "epsilon",
         "timestep_range": "0,1000",
-        "encoder_layer": str(spec.base.clip_skip),
+        "encoder_layer": str(spec.base.clip_skip if card.reads_clip_skip else PENULTIMATE),
     }
     if spec.project.trigger:
         values["trigger_phrase"] = spec.project.trigger
@@ -220,5 +228,5 @@ def _as_text(value: Any) -> str:
     return str(value)
 
 
-def _prediction(spec: Spec, card: FamilyCard) -> str:
+def _prediction(spec: Spec, card: FamilyCard) -> Prediction:
     return spec.base.prediction_type or card.prediction

@@ -8,6 +8,7 @@ from pathlib import Path
 from lorawiz.dataset.batches import StepCount, count_steps
 from lorawiz.dataset.evidence import FaceBox, load_faces
 from lorawiz.dataset.facts import PictureFacts, compute_missing_facts
+from lorawiz.dataset.holdout import Split, split_records
 from lorawiz.dataset.problems import ImageProblem, find_image_problems
 from lorawiz.dataset.prompts import longest_prompt, prompt_lines, split_prompt
 from lorawiz.dataset.records import Dataset, ImageRecord
@@ -21,12 +22,14 @@ from lorawiz.families.checkpoints import (
     inspect_checkpoint,
 )
 from lorawiz.families.clip.counting import count_prompt_tokens
+from lorawiz.families.resolution import resolve_base
 from lorawiz.hub import is_hub_id
 from lorawiz.paths import Project
 from lorawiz.preflight.machine import MachineFacts
 from lorawiz.spec import Spec
 from lorawiz.spec.document import read_spec_text
 from lorawiz.spec.lines import find_line
+from lorawiz.spec.tables import BaseTable
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,13 @@ class Inspection:
 
     @cached_property
     def records(self) -> Sequence[ImageRecord]:
-        """The images that a run would use."""
+        """The images that a run would use: trained, or held out to measure."""
         return self.dataset.trained
+
+    @cached_property
+    def split(self) -> Split:
+        """Of these, who is trained and who is held out."""
+        return split_records(self.spec.validation, self.records)
 
     @cached_property
     def facts(self) -> dict[str, PictureFacts]:
@@ -101,6 +109,15 @@ class Inspection:
     @property
     def family(self) -> str:
         return self.spec.base.family
+
+    @property
+    def resolved_base(self) -> BaseTable:
+        """The [base] table as a run reads it: what it leaves open, the checkpoint may say."""
+        base = self.spec.base
+        if isinstance(self.base, Checkpoint) and self.base.family == base.family:
+            return resolve_base(base, self.base)
+        prediction = base.prediction_type or FAMILIES[base.family].prediction
+        return base.model_copy(update={"prediction_type": prediction})
 
     @property
     def base_is_on_hub(self) -> bool:

@@ -29,8 +29,11 @@ class Plan:
     """The run before it runs. Sizes in bytes, times in seconds."""
 
     buckets: dict[Size, int]
-    """Images by bucket (width, height)."""
+    """Trained images by bucket (width, height)."""
     num_images: int
+    """Those that are trained."""
+    num_held_out: int
+    """Those that are only measured."""
     batches_per_epoch: int
     steps_per_epoch: int
     num_epochs: int
@@ -70,8 +73,9 @@ def build_plan(at: Inspection) -> Plan:
     num_saves = _num_saves(at)
     step_s, source = _measured_step(at)
     return Plan(
-        buckets=count_buckets((r.content_size for r in at.records), at.spec.dataset),
+        buckets=count_buckets((r.content_size for r in at.split.trained), at.spec.dataset),
         num_images=count.num_images,
+        num_held_out=len(at.split.held_out),
         batches_per_epoch=count.batches_per_epoch,
         steps_per_epoch=count.steps_per_epoch,
         num_epochs=count.num_epochs,
@@ -100,11 +104,13 @@ def _num_lora_parameters(at: Inspection) -> int:
 def _latents_bytes(at: Inspection) -> int:
     card = FAMILIES[at.family]
     views = 2 if at.spec.dataset.flip_aug else 1
+    cached = [(record, views) for record in at.split.trained]
+    cached += [(record, 1) for record in at.split.held_out]
     total = 0
-    for record in at.records:
+    for record, num_views in cached:
         width, height = fit_bucket(record.content_size, at.spec.dataset).bucket
         cells = (width // card.vae_scale) * (height // card.vae_scale)
-        total += views * (cells * 2 * card.latent_channels * 4 + _TENSOR_OVERHEAD_BYTES)
+        total += num_views * (cells * 2 * card.latent_channels * 4 + _TENSOR_OVERHEAD_BYTES)
     return total
 
 
@@ -144,7 +150,7 @@ def _optimizer_bytes(at: Inspection) -> float:
 
 
 def _used_buckets(at: Inspection) -> list[Size]:
-    return list(count_buckets((r.content_size for r in at.records), at.spec.dataset))
+    return list(count_buckets((r.content_size for r in at.split.trained), at.spec.dataset))
 
 
 def _measured_step(at: Inspection) -> tuple[float | None, str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import tomlkit
 
+from lorawiz.dataset.holdout import split_records
 from lorawiz.dataset.records import Dataset, ImageRecord, dataset_digest, save_dataset
 from lorawiz.paths import Project, write_atomically
 from lorawiz.runs.folder import RunFolder, create_run
@@ -39,10 +40,15 @@ def write_lock_file(
     """lorawiz.lock: what the last run was made from, for the commit beside the spec."""
     document = tomlkit.document()
     document.add(tomlkit.comment("Written by `lorawiz run`: what the last run was made from."))
+    num_held_out = len(split_records(spec.validation, records).held_out)
     document.update(
         {
             "schema": 1,
-            "dataset": {"num_images": len(records), "sha256": dataset_digest(records)},
+            "dataset": {
+                "num_images": len(records),
+                **({"num_held_out": num_held_out} if num_held_out else {}),
+                "sha256": dataset_digest(records),
+            },
             "models": models,
             "versions": versions,
             "images": {record.image_path: record.sha256 for record in records},

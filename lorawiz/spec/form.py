@@ -76,6 +76,11 @@ class FormField:
     pattern: str = ""
     """A regular expression that a text has to match."""
 
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """What a form offers: every choice, or what is suggested."""
+        return self.choices or self.suggestions
+
     def format(self, value: Any) -> str:
         """`value` as it is typed: parsing it gives the value again. Empty where it is not set."""
         if value is None:

@@ -13,6 +13,7 @@ from lorawiz.spec.annotating import CaptionTable, CropTable, CutoutTable, TagTab
 from lorawiz.spec.cleaning import CleanRule
 from lorawiz.spec.table import Colour, Count, Positive, Share, Side, Table, as_float
 from lorawiz.spec.training import TrainTable
+from lorawiz.spec.validating import ValidationTable
 
 
 class ProjectTable(Table):
@@ -31,7 +32,7 @@ class ProjectTable(Table):
 class BaseTable(Table):
     """The base model that the LoRA is trained on."""
 
-    family: Literal["sd15"] = "sd15"
+    family: Literal["sd15", "sd2", "sdxl"] = "sd15"
     """The model family. The checkpoint must be one of it."""
     checkpoint: str = ""
     """A .safetensors file or a diffusers folder, by name: looked up in the project's models/,
@@ -41,12 +42,14 @@ class BaseTable(Table):
     vae: str = ""
     """Another VAE than the checkpoint's own: a .safetensors file or a diffusers folder, by name."""
     clip_skip: Annotated[int, Field(ge=1, le=4)] = 1
-    """Which layer of the text encoder is used, counted from the end: 2 for anime-style bases."""
+    """Which layer of the text encoder is used, counted from the end: 2 for anime-style bases.
+    SDXL always uses the last but one."""
     prediction_type: Literal["epsilon", "v_prediction"] | None = None
-    """What the base predicts: the noise (epsilon) or the velocity; its family's usual where it is
-    not set."""
-    zero_terminal_snr: bool = False
-    """The base was tuned with noise levels that end in pure noise, as many v-prediction bases."""
+    """What the base predicts: the noise (epsilon) or the velocity. Where it is not set, what the
+    base says of itself, else its family's usual: velocity for SD2, noise for the others."""
+    zero_terminal_snr: bool | None = None
+    """The base was tuned with noise levels that end in pure noise, as many v-prediction bases.
+    Where it is not set, what the base says of itself."""
 
 
 class DatasetTable(Table):
@@ -214,6 +217,7 @@ class Spec(Table):
     network: NetworkTable = NetworkTable()
     train: TrainTable = TrainTable()
     sample: SampleTable = SampleTable()
+    validation: ValidationTable = ValidationTable()
     launch: LaunchTable = LaunchTable()
 
     @field_validator("clean", mode="before")

@@ -20,6 +20,7 @@ from lorawiz.dataset.batches import Item
 from lorawiz.dataset.content import content_key, load_content
 from lorawiz.dataset.records import find_image
 from lorawiz.errors import DatasetError, visible_text
+from lorawiz.families.conditioning import Framing, TextConditioning
 from lorawiz.paths import Project, file_sha256, write_atomically
 from lorawiz.spec import Spec
 
@@ -35,19 +36,56 @@ class TensorCache:
 
     def find(self, *key: object) -> Tensor | None:
         """The tensor under `key`, or None when it is not there or its file is damaged."""
+        return (self.find_all(*key) or {}).get("value")
+
+    def find_all(self, *key: object) -> dict[str, Tensor] | None:
+        """The tensors under `key` by name, or None when its file is not there or damaged."""
         try:
-            value: Tensor = load_tensors(self._path(key).read_bytes())["value"]
-        except (FileNotFoundError, SafetensorError, KeyError):
+            tensors: dict[str, Tensor] = load_tensors(self._path(key).read_bytes())
+        except (FileNotFoundError, SafetensorError):
             return None
-        return value
+        return tensors
 
     def put(self, value: Tensor, *key: object) -> None:
         """Keep a tensor. Two runs may do so at once: each writes the same bytes in one step."""
-        write_atomically(self._path(key), save_tensors({"value": value.contiguous()}))
+        self.put_all({"value": value}, *key)
+
+    def put_all(self, values: dict[str, Tensor], *key: object) -> None:
+        """Keep several tensors under one key."""
+        data = save_tensors({name: value.contiguous() for name, value in values.items()})
+        write_atomically(self._path(key), data)
 
     def _path(self, key: Sequence[object]) -> Path:
         name = hashlib.sha256(json.dumps([_FORMAT, *key], default=str).encode()).hexdigest()
         return self._folder / name[:2] / f"{name}.safetensors"
+
+
+class TextCache:
+    """What the text encoders make of single prompts."""
+
+    def __init__(self, project: Project) -> None:
+        self._cache = TensorCache(project, "text")
+
+    def find(self, *key: object) -> TextConditioning | None:
+        """A batch of one, or None when it is not there or its file is damaged."""
+        tensors = self._cache.find_all(*key)
+        try:
+            return None if tensors is None else TextConditioning.from_tensors(tensors)
+        except KeyError:
+            return None
+
+    def put(self, text: TextConditioning, *key: object) -> None:
+        """Keep a batch of one."""
+        self._cache.put_all(text.to("cpu").to_tensors(), *key)
+
+
+def find_framing(item: Item) -> Framing:
+    """Where the view's pixels were cut from, as its bucket has it."""
+    (width, _), (bucket_width, _) = item.fit.resized, item.fit.bucket
+    left, top = item.fit.crop_left_top
+    if item.flipped:  # what was cut off the right is now at the left
+        left = width - bucket_width - left
+    return Framing(item.record.content_size, (left, top), item.fit.bucket)
 
 
 def latents_key(item: Item, spec: Spec, vae_sha256: str) -> tuple[object, ...]:

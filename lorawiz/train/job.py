@@ -8,11 +8,13 @@ from typing import Any
 
 from lorawiz.dataset.batches import StepCount, count_steps
 from lorawiz.dataset.buckets import count_buckets
+from lorawiz.dataset.holdout import split_records
 from lorawiz.dataset.prompts import prompt_text
 from lorawiz.dataset.records import ImageRecord, load_dataset
 from lorawiz.families import FAMILIES
 from lorawiz.families.card import FamilyCard
 from lorawiz.families.checkpoints import Checkpoint, find_checkpoint, inspect_checkpoint
+from lorawiz.families.resolution import resolve_base
 from lorawiz.loras.metadata import BaseFacts, RunFacts, build_metadata, legacy_model_hash
 from lorawiz.paths import Project
 from lorawiz.runs.folder import RunFolder
@@ -29,6 +31,9 @@ class Job:
     spec: Spec
     card: FamilyCard
     records: Sequence[ImageRecord]
+    """The images that are trained."""
+    held_out: Sequence[ImageRecord]
+    """The images that are only measured."""
     count: StepCount
     checkpoint: Checkpoint
     vae: Path | None
@@ -60,6 +65,7 @@ class Job:
             started_at=self.started_at,
             finished_at=time.time(),
             num_images=len(self.records),
+            num_held_out=len(self.held_out),
             batches_per_epoch=self.count.batches_per_epoch,
             num_epochs=self.count.num_epochs,
             epoch=epoch,
@@ -81,15 +87,18 @@ def load_job(run: RunFolder) -> Job:
     """Read a run's folder. Raises LorawizError for what is not as it was frozen."""
     project = run.project
     spec = load_spec(run.spec)
-    records = load_dataset(run.dataset).trained
+    split = split_records(spec.validation, load_dataset(run.dataset).trained)
+    checkpoint = inspect_checkpoint(find_checkpoint(spec.base.checkpoint, project))
+    spec = spec.model_copy(update={"base": resolve_base(spec.base, checkpoint)})
     return Job(
         run=run,
         project=project,
         spec=spec,
         card=FAMILIES[spec.base.family],
-        records=records,
-        count=count_steps(spec, records),
-        checkpoint=inspect_checkpoint(find_checkpoint(spec.base.checkpoint, project)),
+        records=split.trained,
+        held_out=split.held_out,
+        count=count_steps(spec, split.trained),
+        checkpoint=checkpoint,
         vae=find_checkpoint(spec.base.vae, project) if spec.base.vae else None,
         manifest=read_manifest(run.manifest),
         started_at=time.time(),

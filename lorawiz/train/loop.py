@@ -1,7 +1,6 @@
 """The training loop. One optimizer step: draw, predict, measure, check, update, tell.
 
-Shape suffixes: B batch, C latent channels (M is twice that), H W latent rows and columns,
-T tokens, D text width.
+Shape suffixes: B batch, M twice the latent channels, H W latent rows and columns.
 """
 
 import math
@@ -18,11 +17,13 @@ from lorawiz.dataset.batches import Item, StepPlan, iter_steps
 from lorawiz.dataset.seeds import derive_seed
 from lorawiz.errors import RunError
 from lorawiz.train.finiteness import HINT, MAX_SKIPPED_IN_A_ROW, describe_failure
-from lorawiz.train.noise import draw_noise, shape_noise
+from lorawiz.train.measuring import find_latent_shape, load_batch_moments, measure_losses
+from lorawiz.train.noise import draw_noise
 from lorawiz.train.rates import effective_rate
 from lorawiz.train.steering import Refused
 from lorawiz.train.stopping import StopRequested
 from lorawiz.train.trainer import Trainer
+from lorawiz.train.validation import catch_up, is_due, validate
 
 
 def run_loop(trainer: Trainer) -> str:
@@ -45,6 +46,7 @@ def run_loop(trainer: Trainer) -> str:
         loss = accumulate_gradients(trainer, plan)
         grad_norm = _clip_gradients(trainer)
         is_sound = guard.judge(plan, loss, grad_norm)
+        trainer.image_losses.end_step(is_sound)
         trainer.models.rates.set_rates(plan.step)
         if is_sound:
             optimizer.step()
@@ -52,8 +54,13 @@ def run_loop(trainer: Trainer) -> str:
         optimizer.zero_grad()
         now = time.perf_counter()
         _log_step(trainer, plan, loss=loss, lr=lr, grad_norm=grad_norm, step_s=now - last_end)
+        if plan.ends_epoch or plan.step == job.count.total_steps:
+            images = trainer.image_losses.end_epoch()
+            trainer.journal.write("image_loss", epoch=plan.epoch, images=images)
         reason = trainer.stop.reason
         _save_and_sample(trainer, plan, is_stopping=bool(reason))
+        if is_due(trainer, plan.step):
+            validate(trainer, plan.step)
         here = _Here(trainer, plan.step, plan.epoch)
         reason = trainer.steering.obey(here)
         if reason and not here.is_last:
@@ -103,6 +110,8 @@ def _begin(trainer: Trainer) -> str:
     if not reason and step == 0 and trainer.job.spec.sample.at_first:
         trainer.draw_samples(step=0)
         reason = trainer.steering.obey(here)
+    if not reason:
+        catch_up(trainer)
     if reason and step == 0:
         raise StopRequested(reason)
     return reason
@@ -112,32 +121,21 @@ def accumulate_gradients(trainer: Trainer, plan: StepPlan) -> float:
     """Forward and backward over the step's batches. Returns their mean loss."""
     losses = []
     for batch in plan.batches:
-        loss = batch_loss(trainer, batch)
+        loss_B = batch_losses(trainer, batch)
+        trainer.image_losses.add(batch, loss_B)
+        loss = loss_B.mean()
         trainer.accelerator.backward(loss / len(plan.batches))
         losses.append(loss.detach())
     # the one wait for the device in a step
     return float(torch.stack(losses).mean())
 
 
-def batch_loss(trainer: Trainer, batch: Sequence[Item]) -> Tensor:
-    """The loss of one batch, with its graph."""
-    moments_BMHW = torch.stack([trainer.load_moments(item) for item in batch])
-    shape_CHW = (moments_BMHW.shape[1] // 2, *moments_BMHW.shape[2:])
-    train, diffusion = trainer.job.spec.train, trainer.diffusion
-    draw = draw_noise(train, batch, shape_CHW)
-    latents_BCHW = trainer.adapter.scale_latents(moments_BMHW, draw.vae_noise_BCHW)
-    noise_BCHW = shape_noise(train, draw, latents_BCHW)
-    seen_BCHW = noise_BCHW if draw.extra_BCHW is None else noise_BCHW + draw.extra_BCHW
-    noisy_BCHW = diffusion.add_noise(latents_BCHW, seen_BCHW, draw.timesteps_B)
-    target_BCHW = diffusion.find_target(latents_BCHW, noise_BCHW, draw.timesteps_B)
-    text_BTD = trainer.encode_batch(tuple(batch))
-    device = trainer.device
-    with trainer.accelerator.autocast():
-        predicted_BCHW = trainer.adapter.predict_noise(
-            trainer.models.unet, noisy_BCHW.to(device), draw.timesteps_B.to(device), text_BTD
-        )
-    loss_B = trainer.loss.per_image(predicted_BCHW, target_BCHW.to(device), draw.timesteps_B)
-    return loss_B.mean()
+def batch_losses(trainer: Trainer, batch: Sequence[Item]) -> Tensor:
+    """loss_B of one batch, with its graph."""
+    moments_BMHW = load_batch_moments(trainer, batch)
+    draw = draw_noise(trainer.job.spec.train, batch, find_latent_shape(moments_BMHW))
+    text = trainer.encode_batch(tuple(batch))
+    return measure_losses(trainer, batch, moments_BMHW, draw, text)
 
 
 def _clip_gradients(trainer: Trainer) -> float:
@@ -167,7 +165,7 @@ class _Guard:
             return True
         said = describe_failure(
             plan, loss, trainer.models.network, trainer.models.unet,
-            lambda batch: batch_loss(trainer, batch),
+            lambda batch: batch_losses(trainer, batch).mean(),
             lambda batch: _find_timesteps(trainer, batch),
         )  # fmt: skip
         self._num_skipped += 1
@@ -202,8 +200,8 @@ def _save_and_sample(trainer: Trainer, plan: StepPlan, is_stopping: bool) -> Non
     job, train, sample = trainer.job, trainer.job.spec.train, trainer.job.spec.sample
     name = job.spec.project.name
     is_last = plan.step == job.count.total_steps
-    by_epoch = plan.ends_epoch and _is_due(train.save_every_n_epochs, plan.epoch)
-    by_step = _is_due(train.save_every_n_steps, plan.step)
+    by_epoch = plan.ends_epoch and _comes_up(train.save_every_n_epochs, plan.epoch)
+    by_step = _comes_up(train.save_every_n_steps, plan.step)
     if by_epoch and not is_last:
         trainer.save_lora(
             job.run.path / f"{name}-e{plan.epoch:04d}.safetensors", plan.step, plan.epoch
@@ -215,7 +213,7 @@ def _save_and_sample(trainer: Trainer, plan: StepPlan, is_stopping: bool) -> Non
     elif by_epoch or by_step or is_stopping:
         trainer.save_state(plan.step)
     is_sampling = sample.every_n_epochs is not None or sample.every_n_steps is not None
-    sample_due = (plan.ends_epoch and _is_due(sample.every_n_epochs, plan.epoch)) or _is_due(
+    sample_due = (plan.ends_epoch and _comes_up(sample.every_n_epochs, plan.epoch)) or _comes_up(
         sample.every_n_steps, plan.step
     )
     if sample_due or (is_last and (is_sampling or sample.at_first)):
@@ -228,5 +226,5 @@ def _step_file(trainer: Trainer, step: int) -> Path:
     return job.run.path / f"{job.spec.project.name}-s{step:06d}.safetensors"
 
 
-def _is_due(every: int | None, count: int) -> bool:
+def _comes_up(every: int | None, count: int) -> bool:
     return every is not None and count % every == 0

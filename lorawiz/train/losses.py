@@ -26,12 +26,21 @@ class Loss:
         self._thresholds_N = find_thresholds(train, diffusion).float()
         self._is_plain = train.loss_type == "l2" and bool((self._weights_N == 1).all())
 
-    def per_image(self, predicted: Tensor, target: Tensor, timesteps_B: Tensor) -> Tensor:
+    def per_image(
+        self,
+        predicted: Tensor,
+        target: Tensor,
+        timesteps_B: Tensor,
+        weights: Tensor | None = None,
+    ) -> Tensor:
         """loss_B in fp32: the mean over each image's elements, times its noise level's weight.
 
-        `predicted` and `target` are [B, …]; `timesteps_B` lies on the CPU.
+        `predicted` and `target` are [B, …]; `timesteps_B` lies on the CPU; `weights` of the single
+        errors, with a mean of 1 in each image, is broadcast to them.
         """
         error = self._measure(predicted.float() - target.float(), timesteps_B)
+        if weights is not None:
+            error = error * weights
         loss_B = error.flatten(1).mean(dim=1)
         return loss_B if self._is_plain else loss_B * self._at(self._weights_N, timesteps_B, loss_B)
 

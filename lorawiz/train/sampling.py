@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lorawiz.families.adapter import Adapter
 from lorawiz.families.card import FamilyCard
+from lorawiz.families.conditioning import Framing, TextConditioning
 from lorawiz.spec.tables import BaseTable, SampleTable, Spec
 
 _SAMPLERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -23,12 +24,12 @@ _SAMPLERS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class SamplePrompt:
-    """A prompt of the spec with its text embeddings, conditional and not: [1, T, D] each."""
+    """A prompt of the spec with its text embeddings, conditional and not: a batch of one each."""
 
     index: int
     prompt: str
-    text_BTD: Tensor
-    negative_BTD: Tensor
+    text: TextConditioning
+    negative: TextConditioning
 
 
 def draw_latents(
@@ -42,10 +43,11 @@ def draw_latents(
     shape = (1, adapter.card.latent_channels, height, width)
     scheduler.set_timesteps(table.steps, device=device)
     latents_BCHW = torch.randn(shape, generator=generator).to(device) * scheduler.init_noise_sigma
-    text_BTD = torch.cat([prompt.negative_BTD, prompt.text_BTD]).to(device)
+    text = TextConditioning.cat([prompt.negative, prompt.text]).to(device)
+    framings = [Framing.whole(spec.sample_size)] * 2
     for timestep in scheduler.timesteps:
         doubled_BCHW = scheduler.scale_model_input(torch.cat([latents_BCHW] * 2), timestep)
-        noise_BCHW = adapter.predict_noise(unet, doubled_BCHW, timestep.expand(2), text_BTD)
+        noise_BCHW = adapter.predict_noise(unet, doubled_BCHW, timestep.expand(2), text, framings)
         without, along = noise_BCHW.float().chunk(2)
         guided = without + table.guidance * (along - without)
         latents_BCHW = scheduler.step(guided, timestep, latents_BCHW).prev_sample

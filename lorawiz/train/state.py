@@ -1,4 +1,4 @@
-"""Saving and restoring what a run resumes from: weights, optimizer, learning rates, scaler.
+"""Saving and restoring what a run resumes from: weights, optimizer, rates, scaler, loss sums.
 
 The directory is filled under another name, each file fsynced, the manifest written last; then
 it is renamed, and only then are older states removed. Randomness and data order are functions
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from lorawiz.errors import RunError
 from lorawiz.paths import fsync_folder
 from lorawiz.runs.states import MANIFEST, VerifiedState, list_states, state_path
+from lorawiz.train.image_losses import STATE_FILE
 from lorawiz.train.network import LoraNetwork
 from lorawiz.train.packing import Packer, Place, unpack
 from lorawiz.train.rates import Rates
@@ -37,6 +38,7 @@ def save_state(
     optimizer: torch.optim.Optimizer,
     rates: Rates,
     scaler: dict[str, Any],
+    image_losses: bytes = b"{}",
 ) -> Path:
     """Write the state behind `step`. Raises OSError; older states are then untouched."""
     weights = {name: weight.detach().cpu().contiguous() for name, weight in network.iter_weights()}
@@ -46,6 +48,7 @@ def save_state(
         _OPTIMIZER: save_tensors(tensors),
         _VALUES: json.dumps(values).encode(),
         _SCALER: json.dumps(scaler).encode(),
+        STATE_FILE: image_losses,
     }
     target = state_path(folder, step)
     _write_directory(target, files)

@@ -15,20 +15,23 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from lorawiz.dataset.batches import Item, iter_steps
-from lorawiz.dataset.prompts import effective_prompt, varies
+from lorawiz.dataset.batches import Item, build_validation_views, iter_steps
+from lorawiz.dataset.prompts import effective_prompt, settled_prompt, varies
 from lorawiz.errors import RunError
 from lorawiz.families import load_adapter
 from lorawiz.families.adapter import Adapter
+from lorawiz.families.conditioning import TextConditioning
 from lorawiz.loras.file import save_lora
 from lorawiz.runs.journal import JournalWriter
 from lorawiz.runs.states import VerifiedState
-from lorawiz.train.caches import TensorCache, latents_key, load_pixels
+from lorawiz.train.caches import TensorCache, TextCache, latents_key, load_pixels
 from lorawiz.train.diffusion import Diffusion, rescale_to_zero_terminal_snr
 from lorawiz.train.finiteness import refuse_diverged
 from lorawiz.train.frozen import freeze_convolutions
+from lorawiz.train.image_losses import STATE_FILE, ImageLosses
 from lorawiz.train.job import Job
 from lorawiz.train.losses import Loss
+from lorawiz.train.masks import LossMasks
 from lorawiz.train.network import LoraNetwork
 from lorawiz.train.optimizers import averaged_weights, build_optimizer
 from lorawiz.train.rates import Rates, build_rates
@@ -69,8 +72,11 @@ class Trainer:
         self.diffusion = build_diffusion(job, self.adapter)
         self.loss = Loss(job.spec.train, self.diffusion)
         self.first_step = 1
+        self.masks = LossMasks(job.project, job.spec, self.adapter.card.vae_scale)
+        self.image_losses = ImageLosses()
+        self.validation_views = build_validation_views(job.spec, job.held_out)
         self._latents = TensorCache(job.project, "latents")
-        self._texts = TensorCache(job.project, "text")
+        self._texts = TextCache(job.project)
         self._sample_prompts: list[SamplePrompt] = []
         self._kept_step: int | None = None
         """The step of the newest state, once this process knows of one."""
@@ -81,6 +87,7 @@ class Trainer:
         self.journal.write("device", name=_device_name(self.device))
         try_optimizer(self.job.spec, self.job.count.total_steps, self.device)
         self._cache_latents()
+        self.masks.prepare(self._iter_needed_views(), self._hold_or_stop)
         text_encoder = self._prepare_text()
         self.models = self._load_models(text_encoder)
         if state is not None:
@@ -95,13 +102,17 @@ class Trainer:
             )
         return moments
 
-    def encode_batch(self, batch: tuple[Item, ...]) -> Tensor:
-        """text_BTD of a batch's effective prompts, on the device."""
-        prompts = [item.draw_prompt(self.job.spec).text for item in batch]
+    def encode_batch(self, batch: tuple[Item, ...]) -> TextConditioning:
+        """What the U-Net reads of a batch's effective prompts, on the device."""
+        return self.encode_prompts([item.draw_prompt(self.job.spec).text for item in batch])
+
+    def encode_prompts(self, prompts: list[str]) -> TextConditioning:
+        """What the U-Net reads of each prompt, on the device; with a graph where it is trained."""
         if self.models.text_encoder is not None:
-            with torch.set_grad_enabled(self.job.spec.trains_text_encoder):
+            is_learning = torch.is_grad_enabled() and self.job.spec.trains_text_encoder
+            with torch.set_grad_enabled(is_learning):
                 return self._encode(self.models.text_encoder, prompts)
-        return torch.stack([self._cached_text(p) for p in prompts]).to(self.device)
+        return TextConditioning.cat([self._cached_text(p) for p in prompts]).to(self.device)
 
     def save_lora(self, path: Path, step: int, epoch: int) -> None:
         """Write the LoRA as it is behind `step`."""
@@ -129,8 +140,9 @@ class Trainer:
         scaler = self.accelerator.scaler
         scaler_state = scaler.state_dict() if scaler is not None else {}
         path = save_state(
-            self.job.run.state, step, models.network, models.optimizer, models.rates, scaler_state
-        )
+            self.job.run.state, step, models.network, models.optimizer, models.rates, scaler_state,
+            self.image_losses.pack(),
+        )  # fmt: skip
         self._kept_step = step
         self.journal.write("state", step=step, path=path.name)
 
@@ -143,7 +155,7 @@ class Trainer:
         """Draw every prompt of the spec and write the pictures."""
         if not self._sample_prompts:
             return
-        with self._evaluating():
+        with self.evaluating():
             prompts = self._sample_prompts
             if self.job.spec.trains_text_encoder:
                 assert self.models.text_encoder is not None
@@ -189,7 +201,8 @@ class Trainer:
         self._release()
 
     def _iter_needed_views(self) -> Iterator[Item]:
-        """Each view of an image that the run's steps will ask for, once."""
+        """Each view of an image that the run's steps and validations will ask for, once."""
+        yield from self.validation_views
         views_per_image = 2 if self.job.spec.dataset.flip_aug else 1
         expected = views_per_image * len(self.job.records)
         seen = set()
@@ -216,7 +229,9 @@ class Trainer:
         """Cache the text encoder's outputs where they cannot change; else return it."""
         spec = self.job.spec
         can_cache = not spec.trains_text_encoder and not varies(spec.prompt)
-        prompts = {effective_prompt(r, spec, 1) for r in self.job.records} if can_cache else ()
+        prompts = {effective_prompt(r, spec, 1) for r in self.job.records} if can_cache else set()
+        if can_cache:
+            prompts |= {settled_prompt(r, spec, spec.validation.seed) for r in self.job.held_out}
         missing = [p for p in sorted(prompts) if self._texts.find(*self._text_key(p)) is None]
         if can_cache and not missing and not spec.sample.prompts:
             return None
@@ -230,31 +245,31 @@ class Trainer:
         for done, prompt in enumerate(missing):
             self._hold_or_stop()
             self._phase("caching text", done, len(missing))
-            self._texts.put(self._encode(text_encoder, [prompt])[0].cpu(), *self._text_key(prompt))
+            self._texts.put(self._encode(text_encoder, [prompt]), *self._text_key(prompt))
         del text_encoder
         self._release()
         return None
 
-    def _cached_text(self, prompt: str) -> Tensor:
-        text_TD = self._texts.find(*self._text_key(prompt))
-        if text_TD is None:
+    def _cached_text(self, prompt: str) -> TextConditioning:
+        text = self._texts.find(*self._text_key(prompt))
+        if text is None:
             raise RunError(
                 "the text cache was emptied while training", "lorawiz run --resume makes it anew"
             )
-        return text_TD
+        return text
 
     def _text_key(self, prompt: str) -> tuple[object, ...]:
         return (prompt, self.job.base_sha256, self.job.spec.base.clip_skip, str(self.dtype))
 
-    def _encode(self, text_encoder: nn.Module, prompts: list[str]) -> Tensor:
+    def _encode(self, text_encoder: nn.Module, prompts: list[str]) -> TextConditioning:
         with self.accelerator.autocast():
             return self.adapter.encode_prompts(text_encoder, prompts, self.job.spec.base.clip_skip)
 
     def _encode_samples(self, text_encoder: nn.Module) -> list[SamplePrompt]:
         table = self.job.spec.sample
-        negative_BTD = self._encode(text_encoder, [table.negative_prompt])
+        negative = self._encode(text_encoder, [table.negative_prompt])
         return [
-            SamplePrompt(index, prompt, self._encode(text_encoder, [prompt]), negative_BTD)
+            SamplePrompt(index, prompt, self._encode(text_encoder, [prompt]), negative)
             for index, prompt in enumerate(table.prompts)
         ]
 
@@ -287,11 +302,13 @@ class Trainer:
         scaler_state = restore_state(state, models.network, models.optimizer, models.rates)
         if self.accelerator.scaler is not None and scaler_state:
             self.accelerator.scaler.load_state_dict(scaler_state)
+        self.image_losses.restore(state.files.get(STATE_FILE))
         self.first_step = state.step + 1
         self._kept_step = state.step
 
     @contextmanager
-    def _evaluating(self) -> Iterator[None]:
+    def evaluating(self) -> Iterator[None]:
+        """Inside, nothing is dropped, and weights that are averaged are their average."""
         self.models.network.set_training(False)
         try:
             with averaged_weights(self.models.optimizer):

@@ -13,11 +13,12 @@ from typer.testing import CliRunner
 
 from lorawiz.cli import prompting
 from lorawiz.dataset.batches import iter_steps
+from lorawiz.dataset.holdout import split_records
 from lorawiz.dataset.records import load_dataset
 from lorawiz.errors import LorawizError
 from lorawiz.paths import Project
 from lorawiz.spec import load_spec
-from tests.preflight.test_rules import Change, relabel
+from tests.preflight.test_rules import Change, hold_out, relabel
 from tests.support.projects import make_project
 
 SHUFFLED = {"prompt.shuffle_caption": "true", "prompt.keep_tokens": "2"}
@@ -274,3 +275,13 @@ def test_a_filter_that_is_none_or_matches_nothing_is_told(folder: Path) -> None:
     project_in(folder)
     assert "column 1" in refusal("--filter", "tga:smile").message
     assert "no image matches 'tag:scarf'" in refusal("--filter", "tag:scarf").message
+
+
+def test_held_out_images_have_no_prompts(folder: Path) -> None:
+    project = project_in(folder, change=hold_out(0.25, 1))
+    spec, records = load_spec(project.spec), load_dataset(project.dataset).trained
+    (held_out,) = split_records(spec.validation, records).held_out
+    lines, said = say("--epoch", "1")
+    assert (len(lines), said) == (3, "")
+    assert held_out.image_path.rpartition("/")[2] not in "".join(lines)
+    assert "held out for validation" in str(refusal("--image", held_out.image_path))

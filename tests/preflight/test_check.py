@@ -10,8 +10,9 @@ from lorawiz.preflight import check as check_module
 from lorawiz.preflight.check import check_project
 from lorawiz.preflight.inspection import Inspection
 from lorawiz.preflight.plan import build_plan
+from lorawiz.preflight.report_lines import plan_lines
 from lorawiz.spec import load_spec
-from tests.preflight.test_rules import GOOD, MACHINE
+from tests.preflight.test_rules import GOOD, MACHINE, hold_out
 from tests.support.projects import link_base, make_project
 from tests.support.training import SHORT, make_run, train
 
@@ -98,3 +99,17 @@ def test_memory_grows_with_what_it_is_made_of(tmp_path: Path) -> None:
     assert memory(**large, train__gradient_checkpointing="true") < memory(**large)
     # SD1.5 at 512 px in fp32, as measured on the meta device: 4.8 GB kept for the backward pass
     assert memory(**large, network__train_unet_only="true") == pytest.approx(8.9e9, rel=0.05)
+
+
+def test_what_is_held_out_is_in_the_plan_and_not_trained(tmp_path: Path) -> None:
+    project = make_project(tmp_path, settings={"train.max_train_epochs": "10"})
+    hold_out(0.25, 1)(project)
+    report = check_project(project, load_spec(project.spec))
+    plan = report.plan
+    assert (plan.num_images, plan.num_held_out, plan.steps_per_epoch) == (3, 1, 3)
+    assert (plan.buckets, plan.total_steps) == ({(64, 64): 3}, 30)
+    assert len(report.records) == 4
+    assert "  held out          1  measured, never trained" in list(plan_lines(report))
+    flipped = load_spec(project.spec, {"dataset.flip_aug": "true"})
+    both = build_plan(Inspection(project, flipped, MACHINE)).latents_bytes
+    assert both == plan.latents_bytes // 4 * 7  # what is measured is not mirrored

@@ -15,6 +15,8 @@ from torch import Tensor
 _UNET_OUTER = (
     (r"^time_embedding\.linear_1\.", "time_embed.0."),
     (r"^time_embedding\.linear_2\.", "time_embed.2."),
+    (r"^add_embedding\.linear_1\.", "label_emb.0.0."),
+    (r"^add_embedding\.linear_2\.", "label_emb.0.2."),
     (r"^conv_in\.", "input_blocks.0.0."),
     (r"^conv_norm_out\.", "out.0."),
     (r"^conv_out\.", "out.2."),
@@ -48,21 +50,85 @@ _VAE_ATTENTION = (
 )
 
 
-def save_single_file(parts: dict[str, Any], path: Path, dtype: torch.dtype = torch.float32) -> None:
-    """Write unet, vae and text_encoder into one .safetensors file."""
+_OPENCLIP_TEXT = (
+    (r"^text_model\.", ""),
+    (r"^encoder\.layers\.", "transformer.resblocks."),
+    (r"\.layer_norm(\d)\.", r".ln_\1."),
+    (r"\.mlp\.fc1\.", ".mlp.c_fc."),
+    (r"\.mlp\.fc2\.", ".mlp.c_proj."),
+    (r"\.self_attn\.out_proj\.", ".attn.out_proj."),
+    (r"^embeddings\.token_embedding\.weight$", "token_embedding.weight"),
+    (r"^embeddings\.position_embedding\.weight$", "positional_embedding"),
+    (r"^final_layer_norm\.", "ln_final."),
+)
+
+
+def save_single_file(
+    parts: dict[str, Any], path: Path, dtype: torch.dtype = torch.float32, family: str = "sd15"
+) -> None:
+    """Write a base's parts into one .safetensors file."""
+    state = single_file_state(parts, family)
+    save_file({k: v.to(dtype).contiguous() for k, v in state.items()}, path)
+
+
+def single_file_state(parts: dict[str, Any], family: str) -> dict[str, Tensor]:
+    """The tensors of a single file, under the names that the family's files are published with."""
     state: dict[str, Tensor] = {}
-    for key, value in parts["unet"].state_dict().items():
-        state["model.diffusion_model." + unet_name(key)] = value
+    unet = parts["unet"].state_dict()
+    for key, value in unet.items():
+        state["model.diffusion_model." + unet_name(key, _starts_with_attention(unet))] = value
     for key, value in parts["vae"].state_dict().items():
         name = vae_name(key)
         is_attention = ".attn_1." in name and name.endswith("weight") and ".norm." not in name
         state["first_stage_model." + name] = value[..., None, None] if is_attention else value
-    for key, value in parts["text_encoder"].state_dict().items():
-        state["cond_stage_model.transformer." + text_name(key)] = value
-    save_file({k: v.to(dtype).contiguous() for k, v in state.items()}, path)
+    text = {key: part.state_dict() for key, part in parts.items() if key.startswith("text")}
+    if family == "sd2":
+        prefix = "cond_stage_model.model."
+        state |= {prefix + k: v for k, v in openclip_state(text["text_encoder"]).items()}
+        # the published file has the last layer, which no base reads, and a projection
+        layers = [int(key.split(".")[2]) for key in text["text_encoder"] if "layers." in key]
+        last = f"{prefix}transformer.resblocks.{max(layers)}."
+        behind = f"{prefix}transformer.resblocks.{max(layers) + 1}."
+        state |= {k.replace(last, behind): v + 1 for k, v in state.items() if k.startswith(last)}
+        state[f"{prefix}text_projection"] = torch.ones(4, 4)
+        state[f"{prefix}logit_scale"] = torch.tensor(1.0)
+        return state
+    prefix = "conditioner.embedders.0" if family == "sdxl" else "cond_stage_model"
+    for key, value in text["text_encoder"].items():
+        state[f"{prefix}.transformer.{text_name(key)}"] = value
+    if family == "sdxl":
+        second = openclip_state(text["text_encoder_2"])
+        state |= {f"conditioner.embedders.1.model.{k}": v for k, v in second.items()}
+    return state
 
 
-def unet_name(key: str) -> str:
+def openclip_state(text_encoder: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A CLIP text encoder as OpenCLIP keeps it: query, key and value in one matrix."""
+    state: dict[str, Tensor] = {}
+    for key, value in text_encoder.items():
+        if key == "text_projection.weight":
+            state["text_projection"] = value.T
+        elif ".q_proj." in key:
+            three = [text_encoder[key.replace("q_proj", f"{name}_proj")] for name in "qkv"]
+            name = _openclip_name(key).replace(".self_attn.q_proj.", ".attn.in_proj_")
+            state[name] = torch.cat(three)
+        elif ".k_proj." not in key and ".v_proj." not in key:
+            state[_openclip_name(key)] = value
+    return state
+
+
+def _openclip_name(key: str) -> str:
+    for pattern, replacement in _OPENCLIP_TEXT:
+        key = re.sub(pattern, replacement, key)
+    return key
+
+
+def _starts_with_attention(unet: dict[str, Tensor]) -> bool:
+    """Whether the first up block has attention, as SDXL's has."""
+    return any(key.startswith("up_blocks.0.attentions.") for key in unet)
+
+
+def unet_name(key: str, starts_with_attention: bool = False) -> str:
     """The LDM name of a diffusers U-Net key."""
     for pattern, replacement in _UNET_OUTER:
         key = re.sub(pattern, replacement, key)
@@ -73,7 +139,13 @@ def unet_name(key: str) -> str:
         key,
     )
     key = re.sub(r"^up_blocks\.(\d)\.(resnets|attentions)\.(\d)\.", _up, key)
-    key = re.sub(r"^up_blocks\.(\d)\.upsamplers\.0\.conv\.", _upsampler, key)
+    # where the first up block has no attention, its upsampler comes one place earlier
+    place = 2 if starts_with_attention else 1
+    key = re.sub(
+        r"^up_blocks\.(\d)\.upsamplers\.0\.conv\.",
+        lambda m: f"output_blocks.{3 * int(m[1]) + 2}.{place if m[1] == '0' else 2}.conv.",
+        key,
+    )
     if "transformer_blocks" not in key:
         for old, new in _UNET_RESNET:
             key = key.replace(old, new)
@@ -110,9 +182,3 @@ def _down(match: re.Match[str]) -> str:
 def _up(match: re.Match[str]) -> str:
     kind = 0 if match[2] == "resnets" else 1
     return f"output_blocks.{3 * int(match[1]) + int(match[3])}.{kind}."
-
-
-def _upsampler(match: re.Match[str]) -> str:
-    block = int(match[1])
-    # the first up block has no attention, so its upsampler comes one place earlier
-    return f"output_blocks.{3 * block + 2}.{1 if block == 0 else 2}.conv."

@@ -25,7 +25,7 @@ class Halve(nn.Module):
 
 def break_batch(monkeypatch: pytest.MonkeyPatch, *broken: int, value: float = float("nan")) -> None:
     """Multiply the loss of the n-th measured batch."""
-    measure = loop.batch_loss
+    measure = loop.batch_losses
     calls: list[int] = []
 
     def measure_and_break(trainer: Trainer, batch: Any) -> Tensor:
@@ -33,7 +33,7 @@ def break_batch(monkeypatch: pytest.MonkeyPatch, *broken: int, value: float = fl
         loss = measure(trainer, batch)
         return loss * value if len(calls) in broken else loss
 
-    monkeypatch.setattr(loop, "batch_loss", measure_and_break)
+    monkeypatch.setattr(loop, "batch_losses", measure_and_break)
 
 
 def plant_layer(monkeypatch: pytest.MonkeyPatch, from_call: int) -> None:

@@ -72,7 +72,8 @@ def test_a_ddim_picture_is_the_one_diffusers_draws(
     )
     pipeline.set_progress_bar_config(disable=True)
     theirs = pipeline(
-        prompt_embeds=prompts[0].text_BTD, negative_prompt_embeds=prompts[0].negative_BTD,
+        prompt_embeds=prompts[0].text.states_BTD,
+        negative_prompt_embeds=prompts[0].negative.states_BTD,
         num_inference_steps=3, guidance_scale=7.5, width=64, height=64, output_type="latent",
         generator=torch.Generator().manual_seed(1),
     ).images  # fmt: skip

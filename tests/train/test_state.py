@@ -296,6 +296,7 @@ def test_everything_is_on_the_disk_before_it_counts_and_before_the_old_goes(
         ("fsync", "optimizer.safetensors"),
         ("fsync", "optimizer.json"),
         ("fsync", "scaler.json"),
+        ("fsync", "image-losses.json"),
         ("fsync", "manifest.json"),
         ("fsync", "step-00000003.tmp"),
         ("rename", "step-00000003"),
@@ -304,7 +305,7 @@ def test_everything_is_on_the_disk_before_it_counts_and_before_the_old_goes(
     ]
 
 
-@pytest.mark.parametrize("nth", range(1, 9))
+@pytest.mark.parametrize("nth", range(1, 10))
 def test_a_failure_at_any_call_leaves_the_old_states(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int
 ) -> None:
@@ -329,7 +330,7 @@ def test_a_failure_at_any_call_leaves_the_old_states(
         training.save(tmp_path, 3)
     state, damaged = find_newest_state(tmp_path)
     assert state is not None
-    # the eighth call comes after the rename: the new state is then there and whole
-    assert state.step == (3 if nth == 8 else 2)
+    # the ninth call comes after the rename: the new state is then there and whole
+    assert state.step == (3 if nth == 9 else 2)
     assert damaged == []
     assert not list(tmp_path.glob("*.tmp"))

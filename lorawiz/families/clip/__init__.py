@@ -21,10 +21,13 @@ def count_tokens(prompt: str) -> int:
     return len(load_tokenizer().encode(prompt).ids)
 
 
-def encode_prompt(prompt: str) -> list[int]:
-    """The 77 ids that the text encoder reads: start, at most 75 tokens, end, padding of ends."""
+def encode_prompt(prompt: str, padding_id: int = END_ID) -> list[int]:
+    """The 77 ids that the text encoder reads: start, at most 75 tokens, end, padding.
+
+    OpenAI's encoders are padded with ends, OpenCLIP's with id 0.
+    """
     ids = load_tokenizer().encode(prompt).ids[:CHUNK_TOKENS]
-    return [START_ID, *ids, *[END_ID] * (CHUNK_TOKENS + 1 - len(ids))]
+    return [START_ID, *ids, END_ID, *[padding_id] * (CHUNK_TOKENS - len(ids))]
 
 
 @cache

@@ -2,18 +2,25 @@
 
 from pathlib import Path
 
-from lorawiz.families.card import FamilyCard, FamilySize
+from lorawiz.families.card import FamilyCard, FamilySize, LoraNames
 
 _CONFIGS = Path(__file__).with_name("configs")
+_ARCHITECTURE = "stable-diffusion-v1/lora"
 
 CARD = FamilyCard(
     name="sd15",
     title="Stable Diffusion 1.x",
-    architecture="stable-diffusion-v1/lora",
-    base_model_version="sd_v1",
+    parts=("unet", "vae", "text_encoder"),
+    names={
+        "epsilon": LoraNames(_ARCHITECTURE, "sd_v1"),
+        "v_prediction": LoraNames(_ARCHITECTURE, "sd_v1_v"),
+    },
     vae_scale=8,
     latent_channels=4,
+    latent_factor=0.18215,
     prediction="epsilon",
+    resolution=512,
+    side_multiple=64,
     sizes={
         "full": FamilySize(
             _CONFIGS / "full",

@@ -9,6 +9,7 @@ from lorawiz.preflight.rules import (
     optimizers,
     schedule,
     settings,
+    validation,
     words,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "optimizers",
     "schedule",
     "settings",
+    "validation",
     "words",
 ]

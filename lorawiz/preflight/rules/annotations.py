@@ -14,7 +14,10 @@ from lorawiz.preflight.rules.words import name_some
 @rule("masks-missing", "error")
 def find_missing_masks(at: Inspection) -> Iterator[Problem]:
     """Masks stay out of git: on another machine they are made again, before anything is trained."""
-    if at.spec.cutout.background == "keep":
+    key = "train.masked_loss"
+    if at.spec.cutout.background != "keep":
+        key = "cutout.background"
+    elif not at.spec.train.masked_loss:
         return
     missing = []
     for record in at.records:
@@ -28,7 +31,7 @@ def find_missing_masks(at: Inspection) -> Iterator[Problem]:
         yield Problem(
             f"no mask, or another one, for {name_some(missing)}",
             run("cutout"),
-            "cutout.background",
+            key,
         )
 
 

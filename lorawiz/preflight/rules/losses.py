@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 
-from lorawiz.families import FAMILIES
 from lorawiz.preflight.finding import Problem, rule
-from lorawiz.preflight.fixes import set_to, unset
+from lorawiz.preflight.fixes import run, set_to, unset
 from lorawiz.preflight.inspection import Inspection
+from lorawiz.preflight.rules.words import name_some
 
 _NEEDS = {
     "noise_offset_random_strength": "noise_offset",
     "adaptive_noise_scale": "noise_offset",
     "multires_noise_discount": "multires_noise_iterations",
     "ip_noise_gamma_random_strength": "ip_noise_gamma",
+    "unmasked_weight": "masked_loss",
 }
 """Settings that are read only where the other is set."""
 _HUBER_KEYS = ("huber_schedule", "huber_c", "huber_scale")
@@ -21,8 +22,8 @@ _HUBER_KEYS = ("huber_schedule", "huber_c", "huber_scale")
 def find_contradicting_prediction(at: Inspection) -> Iterator[Problem]:
     """Some losses are made for bases that predict noise, others for those that predict velocity;
     from pure noise, as zero terminal SNR has it, noise itself teaches nothing."""
-    train, base = at.spec.train, at.spec.base
-    predicts_noise = (base.prediction_type or FAMILIES[base.family].prediction) == "epsilon"
+    train, base = at.spec.train, at.resolved_base
+    predicts_noise = base.prediction_type == "epsilon"
     if predicts_noise and train.scale_v_pred_loss_like_noise_pred:
         yield Problem(
             "scale_v_pred_loss_like_noise_pred is for a v-prediction base",
@@ -50,7 +51,7 @@ def find_idle_loss_settings(at: Inspection) -> Iterator[Problem]:
     train = at.spec.train
     for key, needed in _NEEDS.items():
         is_default = getattr(train, key) == type(train).model_fields[key].default
-        if not is_default and getattr(train, needed) is None:
+        if not is_default and not getattr(train, needed):
             yield Problem(
                 f"{key} has no effect: {needed} is not set", unset(f"train.{key}"), f"train.{key}"
             )
@@ -63,6 +64,28 @@ def find_idle_loss_settings(at: Inspection) -> Iterator[Problem]:
                 unset(f"train.{key}"),
                 f"train.{key}",
             )
+
+
+@rule("masked-loss-idle", "warning")
+def find_idle_masked_loss(at: Inspection) -> Iterator[Problem]:
+    """Only a mask tells the subject from what is around it: an image without one counts everywhere,
+    and a weight of 1 makes no difference."""
+    train = at.spec.train
+    if not train.masked_loss:
+        return
+    bare = [record.image_path for record in at.records if not record.mask]
+    if bare:
+        yield Problem(
+            f"train.masked_loss is on, but no mask for {name_some(bare)}",
+            run("cutout") | set_to("train.masked_loss", False),
+            "train.masked_loss",
+        )
+    if train.unmasked_weight == 1:
+        yield Problem(
+            "train.masked_loss has no effect with unmasked_weight = 1",
+            unset("train.unmasked_weight") | set_to("train.masked_loss", False),
+            "train.unmasked_weight",
+        )
 
 
 @rule("loss-weights-twice", "warning")

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
+from lorawiz.families import FAMILIES
+from lorawiz.families.checkpoints import Checkpoint
 from lorawiz.preflight.finding import Problem, rule
 from lorawiz.preflight.fixes import set_all, set_to, unset
 from lorawiz.preflight.inspection import Inspection
 
 LOW_SCALE = 0.25
+LOW_RESOLUTION = 0.6
+"""Of the side that the family's bases were trained at; SD2's smaller bases have two thirds."""
 
 
 @rule("alpha-scale", "warning")
@@ -41,6 +45,15 @@ def find_idle_learning_rate(at: Inspection) -> Iterator[Problem]:
         )
 
 
+@rule("clip-skip-idle", "warning")
+def find_idle_clip_skip(at: Inspection) -> Iterator[Problem]:
+    """SDXL always reads the last layer but one of its text encoders, as in sd-scripts."""
+    if at.spec.base.clip_skip > 1 and not FAMILIES[at.family].reads_clip_skip:
+        yield Problem(
+            f"clip_skip has no effect with {at.family}", unset("base.clip_skip"), "base.clip_skip"
+        )
+
+
 @rule("bucket-settings-idle", "info")
 def find_idle_bucket_settings(at: Inspection) -> Iterator[Problem]:
     """Bucket sizes are read only where enable_bucket is on."""
@@ -60,29 +73,49 @@ def find_idle_bucket_settings(at: Inspection) -> Iterator[Problem]:
 
 @rule("resolution-not-divisible", "error")
 def find_odd_resolution(at: Inspection) -> Iterator[Problem]:
-    """The VAE makes one latent cell of 8×8 pixels, and the U-Net halves them three times."""
-    width, height = at.spec.dataset.size
-    if not at.spec.dataset.enable_bucket and (width % 64 or height % 64):
+    """The VAE makes one latent cell of 8×8 pixels, and the U-Net halves them three times, or
+    twice in SDXL."""
+    (width, height), multiple = at.spec.dataset.size, FAMILIES[at.family].side_multiple
+    if not at.spec.dataset.enable_bucket and (width % multiple or height % multiple):
+        fitting = [max(64, side // multiple * multiple) for side in (width, height)]
         yield Problem(
-            f"resolution {width}×{height} is not a multiple of 64, and enable_bucket is off",
-            set_to("dataset.resolution", [max(64, width // 64 * 64), max(64, height // 64 * 64)]),
+            f"resolution {width}×{height} is not a multiple of {multiple}, and enable_bucket is off",
+            set_to("dataset.resolution", fitting),
+            "dataset.resolution",
+        )
+
+
+@rule("resolution-low", "warning")
+def find_low_resolution(at: Inspection) -> Iterator[Problem]:
+    """A base draws what it was trained to draw: far below its own size it breaks apart."""
+    if not isinstance(at.base, Checkpoint) or at.base.size != "full":
+        return
+    (width, height), card = at.spec.dataset.size, FAMILIES[at.family]
+    if width * height < (LOW_RESOLUTION * card.resolution) ** 2:
+        longest = max(at.spec.dataset.max_bucket_reso, card.resolution)
+        yield Problem(
+            f"resolution {width}×{height}: {card.title} was trained at "
+            f"{card.resolution}×{card.resolution}",
+            set_all({"dataset.resolution": card.resolution, "dataset.max_bucket_reso": longest}),
             "dataset.resolution",
         )
 
 
 @rule("bucket-steps-odd", "error")
 def find_odd_bucket_steps(at: Inspection) -> Iterator[Problem]:
-    """SD1.x buckets must be multiples of 64 pixels, as in sd-scripts."""
-    table = at.spec.dataset
-    if table.enable_bucket and (table.bucket_reso_steps % 64 or table.min_bucket_reso % 64):
+    """Buckets must be multiples of 64 pixels, in SDXL of 32, as in sd-scripts."""
+    table, multiple = at.spec.dataset, FAMILIES[at.family].side_multiple
+    odd = [
+        key for key in ("bucket_reso_steps", "min_bucket_reso") if getattr(table, key) % multiple
+    ]
+    if table.enable_bucket and odd:
         yield Problem(
             f"buckets of {table.min_bucket_reso} px in steps of {table.bucket_reso_steps} are not "
-            f"multiples of 64",
+            f"multiples of {multiple}",
             set_all(
                 {
-                    f"dataset.{key}": max(64, getattr(table, key) // 64 * 64)
-                    for key in ("bucket_reso_steps", "min_bucket_reso")
-                    if getattr(table, key) % 64
+                    f"dataset.{key}": max(multiple, getattr(table, key) // multiple * multiple)
+                    for key in odd
                 }
             ),
             "dataset.bucket_reso_steps",

@@ -94,7 +94,7 @@ class EditingScreen(BaseScreen[None]):
             self.say(tr("edited with e in the file"))
         elif setting.kind == "switch":
             await self.action_choice(1)
-        elif setting.choices or setting.suggestions:
+        elif setting.listed:
             self._pick_choice(setting)
         else:
             self._ask_value(setting)
@@ -103,11 +103,10 @@ class EditingScreen(BaseScreen[None]):
         seen = self.session.state
         now = str(seen.value_of(setting))
         notes = {now: tr("now"), str(setting.default): tr("the default")}
-        listed = setting.choices or setting.suggestions
-        words = [(choice, notes.get(choice, "")) for choice in listed]
+        words = [(choice, notes.get(choice, "")) for choice in setting.listed]
         another = tr("another…")
         if setting.suggestions:
-            words.append((another, visible_text(now) if now not in listed else ""))
+            words.append((another, visible_text(now) if now not in setting.listed else ""))
 
         async def obey(choice: str | None) -> None:
             if choice == another:
@@ -140,7 +139,7 @@ class EditingScreen(BaseScreen[None]):
 
     async def action_choice(self, step: int) -> None:
         setting, seen = self.find_setting(), self.session.state
-        if setting is None or setting.kind not in ("switch", "choice"):
+        if setting is None or not (setting.kind == "switch" or setting.listed):
             return
         typed = step_choice(setting, seen, step)
         if typed == setting.format(seen.value_of(setting)):

@@ -162,9 +162,13 @@ def find_template_value(setting: FormField, state: SpecState) -> str | None:
 
 
 def step_choice(setting: FormField, state: SpecState, step: int) -> str:
-    """The choice so many places on, as it is typed; a switch has two."""
+    """What is listed so many places on, as it is typed; a switch has two.
+
+    From a value that is not listed it goes to the first, or back to the last.
+    """
     if setting.kind == "switch":
         return "false" if state.value_of(setting) is True else "true"
     now = str(state.value_of(setting))
-    at = setting.choices.index(now) if now in setting.choices else -1 if step > 0 else 0
-    return setting.choices[(at + step) % len(setting.choices)]
+    listed = setting.listed
+    at = listed.index(now) if now in listed else -1 if step > 0 else 0
+    return listed[(at + step) % len(listed)]

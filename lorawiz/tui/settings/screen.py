@@ -124,7 +124,7 @@ class SettingsScreen(EditingScreen):
             setting = self.find_setting()
             if setting is None:
                 return False
-            can_step = setting.kind == "switch" or len(setting.choices) > 1
+            can_step = setting.kind == "switch" or len(setting.listed) > 1
             return action not in ("step", "choice") or can_step
         return super().check_action(action, parameters)
 

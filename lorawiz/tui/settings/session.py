@@ -168,9 +168,15 @@ class SettingsSession:
     # what is shown
 
     def find(self, text: str) -> None:
-        """Show only what matches, of all groups; an empty text shows the group again."""
+        """Show only what matches, of all groups; an empty text shows the group again.
+
+        The cursor stays at its line, or goes to the first that is found.
+        """
+        had_key = self._key
         self.search = text
         self.refresh()
+        if self.is_filtered and _find(self.shown, had_key) < 0:
+            self.move_to_end(is_last=False)
 
     def show_changed(self, only_changed: bool) -> None:
         """Show only what the template says otherwise, of all groups."""

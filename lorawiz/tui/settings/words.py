@@ -39,6 +39,8 @@ def visible_lines(text: str) -> str:
 
 
 def _name_kind(setting: FormField) -> str:
+    if setting.suggestions:
+        return tr("one of {number} that enter lists, or another", number=len(setting.suggestions))
     if setting.kind != "choice":
         return tr(_NAMES[setting.kind])
     if len(setting.choices) == 1:

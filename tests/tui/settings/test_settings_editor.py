@@ -31,7 +31,7 @@ def test_e_opens_the_file_at_the_settings_line_and_reads_it_again(
     async def edit(pilot: SettingsPilot) -> None:
         await pilot.press("e")
         assert "read again" in screen_text(pilot)
-        assert "▸●◆ seed                         1234" in screen_text(pilot)
+        assert "▸●◆ seed 1234" in " ".join(screen_text(pilot).split())
         await pilot.press("e")
         assert "nothing was changed" in screen_text(pilot)
 

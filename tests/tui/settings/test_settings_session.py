@@ -209,7 +209,7 @@ def test_a_choice_that_is_none_steps_to_the_first_or_the_last(project: Project) 
     project.spec.write_text("[train]\nlr_scheduler = 'cosin'\n")
     state = SettingsFile(project).state
     assert step_choice(FIELDS["train.lr_scheduler"], state, 1) == "constant"
-    assert step_choice(FIELDS["train.lr_scheduler"], state, -1) == "linear"
+    assert step_choice(FIELDS["train.lr_scheduler"], state, -1) == "adafactor"
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,8 @@ def test_a_choice_that_is_none_steps_to_the_first_or_the_last(project: Project) 
         ("network.dropout", "a number, 0 or more, less than 1"),
         ("cutout.blur", "a number, more than 0, 0.5 or less"),
         ("sample.width", "a whole number, 64 or more, a multiple of 8, or not set"),
-        ("train.optimizer_type", "only AdamW so far"),
+        ("network.kind", "only lora so far"),
+        ("train.lr_scheduler", "one of 12 that enter lists, or another"),
         ("crop.faces", "one of largest, all"),
         ("dataset.flip_aug", "true or false"),
         ("dataset.resolution", "a whole number, or [width, height], from 64 to 8192"),

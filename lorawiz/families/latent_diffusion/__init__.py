@@ -1,0 +1,1 @@
+"""What the Stable Diffusion families share: names of layers, loading, LoRA targets, the adapter."""

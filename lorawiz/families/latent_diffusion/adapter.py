@@ -1,0 +1,145 @@
+"""The torch side that all Stable Diffusion families share: U-Net, VAE, noise levels.
+
+The configs ship with lorawiz, so that one `.safetensors` file is enough and nothing is asked of
+the network. Shape suffixes: see `lorawiz.families.adapter`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor, nn
+
+from lorawiz.errors import ModelError, visible_text
+from lorawiz.families.adapter import LoraTarget
+from lorawiz.families.card import FamilyCard
+from lorawiz.families.checkpoints import Checkpoint
+from lorawiz.families.conditioning import Framing, TextConditioning
+from lorawiz.families.latent_diffusion.layer_names import unet_names
+from lorawiz.families.latent_diffusion.loading import (
+    build_empty_model,
+    fill,
+    read_config,
+    take_same,
+)
+from lorawiz.families.latent_diffusion.targets import iter_text_targets, iter_unet_targets
+from lorawiz.families.latent_diffusion.text import (
+    TextEncoderPart,
+    encode,
+    load_text_part,
+    read_normed_states,
+)
+from lorawiz.families.latent_diffusion.vae import load_own_vae, load_separate_vae
+from lorawiz.families.latent_diffusion.weights import read_folder, read_single_file
+
+_NUM_TIMESTEPS = 1000
+_BETA_START, _BETA_END = 0.00085, 0.012
+
+
+class LatentDiffusionAdapter:
+    """See `lorawiz.families.adapter.Adapter`. As it is: one text encoder, U-Net keys of diffusers."""
+
+    card: FamilyCard
+    text_parts: tuple[TextEncoderPart, ...]
+
+    def load_vae(self, checkpoint: Checkpoint, vae: Path | None) -> nn.Module:
+        config = self._config(checkpoint, "vae")
+        if vae is not None:
+            return load_separate_vae(vae, config)
+        return load_own_vae(checkpoint, config)
+
+    def load_text_encoder(self, checkpoint: Checkpoint, dtype: torch.dtype) -> nn.Module:
+        [part] = self._load_text_parts(checkpoint, dtype)
+        return part
+
+    def load_unet(self, checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
+        if checkpoint.layout == "diffusers":
+            config = read_config(checkpoint.path / "unet" / "config.json")
+            unet = build_empty_model("unet", config)
+            return fill(unet, read_folder(checkpoint.path, "unet", "unet"), dtype, take_same)
+        unet = build_empty_model("unet", self._config(checkpoint, "unet"))
+        rename = unet_names(unet.config)
+        source = read_single_file(checkpoint.path, "unet", "model.diffusion_model.")
+
+        def take_original(tensors: Mapping[str, Tensor], key: str) -> Tensor | None:
+            return tensors.get(rename(key))
+
+        return fill(unet, source, dtype, take_original)
+
+    def encode_pixels(self, vae: nn.Module, pixels_BCYX: Tensor) -> Tensor:
+        moments_BMHW: Tensor = vae.encode(pixels_BCYX).latent_dist.parameters  # type: ignore[operator]
+        return moments_BMHW
+
+    def scale_latents(self, moments_BMHW: Tensor, noise_BCHW: Tensor) -> Tensor:
+        mean_BCHW, log_variance_BCHW = moments_BMHW.chunk(2, dim=1)
+        # the clamp is the VAE's own (Rombach et al. 2022, DiagonalGaussianDistribution)
+        std_BCHW = torch.exp(0.5 * log_variance_BCHW.clamp(-30.0, 20.0))
+        return (mean_BCHW + std_BCHW * noise_BCHW) * self.card.latent_factor
+
+    def decode_latents(self, vae: nn.Module, latents_BCHW: Tensor) -> Tensor:
+        unscaled_BCHW = latents_BCHW / self.card.latent_factor
+        pixels_BCYX: Tensor = vae.decode(unscaled_BCHW).sample  # type: ignore[operator]
+        return (pixels_BCYX / 2 + 0.5).clamp(0, 1)
+
+    def encode_prompts(
+        self, text_encoder: nn.Module, prompts: Sequence[str], clip_skip: int
+    ) -> TextConditioning:
+        _, outputs = encode(text_encoder, self.text_parts[0], prompts)
+        return TextConditioning(read_normed_states(text_encoder, outputs, clip_skip))
+
+    def predict_noise(
+        self,
+        unet: nn.Module,
+        noisy_BCHW: Tensor,
+        timesteps_B: Tensor,
+        text: TextConditioning,
+        framings: Sequence[Framing],
+    ) -> Tensor:
+        predicted_BCHW: Tensor = unet(
+            noisy_BCHW, timesteps_B, text.states_BTD, return_dict=False
+        )[0]  # fmt: skip
+        return predicted_BCHW
+
+    def enable_gradient_checkpointing(self, model: nn.Module) -> None:
+        if isinstance(model, UNet2DConditionModel):
+            model.enable_gradient_checkpointing()
+        else:
+            for text_encoder in self._split_text_encoders(model):
+                text_encoder.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+        # both libraries checkpoint only in training mode; neither has dropout of its own here
+        model.train()
+
+    def alphas_cumprod(self) -> Tensor:
+        """`scaled_linear` betas (Rombach et al. 2022)."""
+        roots = torch.linspace(_BETA_START**0.5, _BETA_END**0.5, _NUM_TIMESTEPS)
+        return torch.cumprod(1.0 - roots**2, dim=0)
+
+    def iter_unet_targets(self, unet: nn.Module) -> Iterator[LoraTarget]:
+        """Every Linear and 1×1 convolution inside a Transformer2DModel: 192 at full size."""
+        yield from iter_unet_targets(unet, lambda name: name)
+
+    def iter_text_targets(self, text_encoder: nn.Module) -> Iterator[LoraTarget]:
+        """q, k, v, out_proj, fc1 and fc2 of each layer."""
+        models = self._split_text_encoders(text_encoder)
+        for model, about in zip(models, self.text_parts, strict=True):
+            yield from iter_text_targets(model, about.lora_prefix)
+
+    def _split_text_encoders(self, text_encoder: nn.Module) -> Sequence[nn.Module]:
+        return (text_encoder,)
+
+    def _load_text_parts(self, checkpoint: Checkpoint, dtype: torch.dtype) -> list[nn.Module]:
+        return [
+            load_text_part(about, checkpoint, self._config(checkpoint, about.part), dtype)
+            for about in self.text_parts
+        ]
+
+    def _config(self, checkpoint: Checkpoint, part: str) -> dict[str, Any]:
+        """lorawiz's own config of a part. Raises ModelError for a checkpoint of another family."""
+        if checkpoint.family != self.card.name:
+            raise ModelError(
+                f"{visible_text(checkpoint.path.name)} is {checkpoint.family}, not {self.card.name}",
+                f"lorawiz set base.family {checkpoint.family}",
+            )
+        return read_config(self.card.sizes[checkpoint.size].configs / f"{part}.json")

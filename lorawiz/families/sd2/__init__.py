@@ -1,0 +1,1 @@
+"""Stable Diffusion 2.x: card.py says what it is, adapter.py runs it."""
