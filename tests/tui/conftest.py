@@ -15,7 +15,12 @@ CompareGolden = Callable[[str, str], None]
 @pytest.fixture(autouse=True)
 def same_terminal_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No pictures, 24-bit colour, UTC, and no theme of the user's."""
-    for name, value in {"LORAWIZ_IMAGES": "off", "COLORTERM": "truecolor", "TZ": "UTC", "LORAWIZ_LANG": "en"}.items():
+    for name, value in {
+        "LORAWIZ_IMAGES": "off",
+        "COLORTERM": "truecolor",
+        "TZ": "UTC",
+        "LORAWIZ_LANG": "en",
+    }.items():
         monkeypatch.setenv(name, value)
     for name in ("NO_COLOR", "TEXTUAL_THEME", "LORAWIZ_THEME"):
         monkeypatch.delenv(name, raising=False)
