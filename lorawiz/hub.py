@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,6 +119,42 @@ def hub_download_bytes(name: str, files: HubFiles) -> int:
     if not any(Path(f.rfilename).match(p) for f in wanted for p in files.weights):
         raise ModelError(f"{name}: the hub's repository lacks {' or '.join(files.weights)}")
     return sum(f.size or 0 for f in wanted)
+
+
+def cached_bytes(name: str) -> int:
+    """Bytes of a hub model's repository in the hub's cache, what is half there included."""
+    from huggingface_hub import constants
+
+    repo = parse_hub_id(name).repo.replace("/", "--")
+    blobs = Path(constants.HF_HUB_CACHE) / f"models--{repo}" / "blobs"
+    total = 0
+    for path in list_folder(blobs):
+        with suppress(OSError):  # renamed when it is whole
+            total += path.stat().st_size
+    return total
+
+
+def list_hub_cache() -> list[str]:
+    """The hub ids of everything in the hub's cache, whole or not. Never touches the network."""
+    try:
+        from huggingface_hub import constants
+    except ImportError:
+        return []
+    names = (path.name for path in list_folder(Path(constants.HF_HUB_CACHE)))
+    ids = (
+        name.removeprefix("models--").replace("--", "/", 1)
+        for name in names
+        if name.startswith("models--")
+    )
+    return [name for name in ids if is_hub_id(name)]
+
+
+def list_folder(folder: Path) -> list[Path]:
+    """What is in a folder, by name; nothing where it cannot be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 def fetch_from_hub(name: str, files: HubFiles) -> Path:

@@ -1,5 +1,7 @@
 """The first line: which project, of which kind, where it lies, and that all is saved."""
 
+from pathlib import Path
+
 from textual.content import Content
 from textual.widget import Widget
 
@@ -10,6 +12,7 @@ from lorawiz.tui.language import tr
 from lorawiz.tui.theme import STYLES, Tone
 
 _GAP = "  "
+_LEAST_ROOT_CELLS = 8
 
 
 class WizardHeader(Widget):
@@ -19,7 +22,7 @@ class WizardHeader(Widget):
 
     def __init__(self, project: Project) -> None:
         super().__init__()
-        self._root = visible_text(str(project.root))
+        self._root = visible_text(_from_home(project.root))
         self._survey: Survey | None = None
         self._said: tuple[str, Tone] = ("", "note")
 
@@ -36,17 +39,28 @@ class WizardHeader(Widget):
         width, survey = self.size.width, self._survey
         kinds = (survey.name, survey.template, survey.family) if survey is not None else ()
         about = " · ".join(part for part in kinds if part)
-        text, tone = self._said
-        said = Content.styled(text or f"● {tr('saved')}", STYLES[tone if text else "accent"])
-        said = said.truncate(max(width // 2, 1), ellipsis=True)
         left = Content.assemble(("lorawiz", STYLES["note"]), _GAP, (about, "bold"))
-        room = width - left.cell_length - said.cell_length - 2 * len(_GAP)
-        if room >= 8:
-            root = Content.styled(_shorten(self._root, room), STYLES["note"])
-            left = Content.assemble(left, _GAP, root)
-        left = left.truncate(max(width - said.cell_length - len(_GAP), 1), ellipsis=True)
-        gap = " " * max(width - left.cell_length - said.cell_length, 0)
-        return Content.assemble(left, gap, said)
+        text, tone = self._said
+        if text:
+            right = Content.styled(text, STYLES[tone])
+            right = right.truncate(max(width * 2 // 3, 1), ellipsis=True)
+        else:
+            right = Content.styled(f"● {tr('saved')}", STYLES["accent"])
+            room = width - left.cell_length - right.cell_length - 2 * len(_GAP)
+            if room >= _LEAST_ROOT_CELLS:
+                root = Content.styled(_shorten(self._root, room), STYLES["note"])
+                right = Content.assemble(root, _GAP, right)
+        left = left.truncate(max(width - right.cell_length - len(_GAP), 1), ellipsis=True)
+        gap = " " * max(width - left.cell_length - right.cell_length, 0)
+        return Content.assemble(left, gap, right)
+
+
+def _from_home(root: Path) -> str:
+    """`~/loras/lyq`."""
+    try:
+        return f"~/{root.relative_to(Path.home())}"
+    except (ValueError, RuntimeError):
+        return str(root)
 
 
 def _shorten(path: str, cells: int) -> str:
