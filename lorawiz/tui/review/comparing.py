@@ -111,7 +111,7 @@ class CompareImagesScreen(BaseScreen[None]):
     def compose(self) -> ComposeResult:
         yield self._about
         yield Horizontal(id="panes")
-        yield KeyLines(1, last=("help", "back"), order=_ORDER)
+        yield KeyLines(1, order=_ORDER)
 
     def on_mount(self) -> None:
         self.set_interval(1.0, self._watch)

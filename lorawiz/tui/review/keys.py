@@ -73,7 +73,5 @@ BINDINGS: list[BindingType] = [
     Binding("escape", "back", "back", tooltip="back: zoom, selection, filter, then leave"),
     Binding("q,ctrl+q,ctrl+c", "quit", show=False, tooltip="leave; everything is saved"),
 ]
-LAST = ("help", "back", "leave_crop")
-"""What always has room in the last lines."""
 ORDER = tuple(binding.action for binding in BINDINGS if isinstance(binding, Binding))
 ACTIONS = frozenset(action.partition("(")[0] for action in ORDER)

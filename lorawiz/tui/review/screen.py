@@ -88,7 +88,7 @@ class ReviewScreen(ChoosingScreen):
                 yield self.picture
                 yield self._details
             yield self._list
-        yield KeyLines(last=keys.LAST, order=keys.ORDER)
+        yield KeyLines(order=keys.ORDER)
 
     def on_mount(self) -> None:
         self.show_all()

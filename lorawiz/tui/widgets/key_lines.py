@@ -1,6 +1,6 @@
 """The last lines of a screen: the keys that do something now."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from textual.content import Content
 from textual.style import Style
@@ -10,6 +10,8 @@ from lorawiz.tui.language import tr
 from lorawiz.tui.theme import STYLES
 
 _GAP = "  "
+LAST = ("help", "quit", "back", "leave", "leave_crop", "leave_zoom", "detach")
+"""What ends the lines of every screen: help, then the way out."""
 
 
 class KeyLines(Widget):
@@ -22,7 +24,7 @@ class KeyLines(Widget):
     DEFAULT_CSS = "KeyLines { padding: 0 1; }"
 
     def __init__(
-        self, num_lines: int = 2, last: Collection[str] = (), order: Sequence[str] = ()
+        self, num_lines: int = 2, last: Sequence[str] = LAST, order: Sequence[str] = ()
     ) -> None:
         super().__init__()
         self._last = last
@@ -39,7 +41,7 @@ class KeyLines(Widget):
         actions = sorted(unordered, key=lambda action: self._order.get(action, -1))
         labels = {action: unordered[action] for action in actions}
         first = [label for action, label in labels.items() if action not in self._last]
-        last = [label for action, label in labels.items() if action in self._last]
+        last = [labels[action] for action in self._last if action in labels]
         lines = self._break_lines([*first, *last])
         while self._last and first and len(lines) > self.size.height:
             first.pop()

@@ -115,7 +115,7 @@ class WizardScreen(LaunchingScreen):
         with Horizontal(id="body"):
             yield self._rail
             yield self._panel
-        yield KeyLines(1, last=("help", "quit"))
+        yield KeyLines(1)
 
     def on_mount(self) -> None:
         self._panel.show_wait()
