@@ -10,7 +10,9 @@ from pathlib import Path
 from lorawiz.errors import MissingExtraError, ModelError, visible_text
 from lorawiz.paths import Project, model_folders
 
-_HUB_ID = re.compile(r"^([A-Za-z0-9][\w.-]*/[\w.-]+)((?:/[\w.-]+)*)$")
+_PART = r"(?!\S*(?:--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?"
+_HUB_ID = re.compile(rf"^({_PART}/{_PART}(?<!\.git))((?:/[\w.-]+)*)$")
+"""What the hub itself takes as owner/name, and folders behind it."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class HubId:
 
 def is_hub_id(name: str) -> bool:
     """Whether `name` can be a hub id, owner/name or owner/name/folder."""
-    return bool(_HUB_ID.match(name))
+    return bool(_HUB_ID.fullmatch(name))
 
 
 def is_offline() -> bool:
@@ -55,7 +57,7 @@ def is_offline() -> bool:
 
 def parse_hub_id(name: str) -> HubId:
     """The parts of a hub id. Raises ModelError."""
-    match = _HUB_ID.match(name)
+    match = _HUB_ID.fullmatch(name)
     if match is None:
         raise ModelError(f"{visible_text(name)}: not a hub id", "a hub id is owner/name")
     return HubId(match[1], match[2].strip("/"))

@@ -28,6 +28,10 @@ def judge(key: str, typed: str) -> Remark:
     try:
         parse_value(key, typed)
     except SpecError as error:
+        if key == "project.name":  # it is a pattern that the error tells
+            return "error", tr(
+                "letters, digits, dots, dashes, underscores; a letter or digit first"
+            )
         return "error", visible_text(error.message)
     match key:
         case "project.name":
