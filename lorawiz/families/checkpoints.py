@@ -10,7 +10,13 @@ from lorawiz.errors import ModelError, visible_text
 from lorawiz.families import FAMILIES
 from lorawiz.families.safetensors_header import SafetensorsHeader, read_header
 from lorawiz.hub import HubFiles, find_in_hub_cache, is_hub_id
-from lorawiz.paths import Project, iter_model_candidates, model_folders, model_sha256
+from lorawiz.paths import (
+    Project,
+    TellBytes,
+    iter_model_candidates,
+    model_folders,
+    model_sha256,
+)
 
 _LDM_UNET_INPUT = "model.diffusion_model.input_blocks.0.0.weight"
 _LDM_CONTEXT = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
@@ -58,7 +64,7 @@ def find_checkpoint(name: str, project: Project | None) -> Path:
     )
 
 
-def adopt_checkpoint(name: str, project: Project) -> tuple[str, str]:
+def adopt_checkpoint(name: str, project: Project, tell: TellBytes | None = None) -> tuple[str, str]:
     """Make a checkpoint the project's own. Returns its name for the spec and its SHA-256.
 
     A path is linked into models/ under its own name; a name is looked up; a hub id that is not
@@ -71,11 +77,11 @@ def adopt_checkpoint(name: str, project: Project) -> tuple[str, str]:
             return name, ""
         found = find_checkpoint(name, project)
         inspect_checkpoint(found)
-        return name, model_sha256(found)
+        return name, model_sha256(found, tell)
     inspect_checkpoint(path)
     if path.resolve().parent != project.models.resolve():
         _link_into(project.models, path)
-    return path.name, model_sha256(path)
+    return path.name, model_sha256(path, tell)
 
 
 def _link_into(folder: Path, path: Path) -> None:

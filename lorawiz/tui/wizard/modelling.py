@@ -9,7 +9,6 @@ from lorawiz.families.checkpoints import HUB_FILES, find_checkpoint
 from lorawiz.hub import hub_download_bytes, is_hub_id, is_offline
 from lorawiz.paths import model_folders
 from lorawiz.preflight.standing import StepName
-from lorawiz.scaffold import set_base
 from lorawiz.tui.background import run_in_background
 from lorawiz.tui.folders import read_path
 from lorawiz.tui.language import tr
@@ -99,21 +98,19 @@ class ModellingScreen(OpeningScreen):
         return "warning", tr("not here")
 
     def _take_base(self, name: str) -> None:
-        # gigabytes are hashed: the keys go on meanwhile
-        self.run_worker(self._set_base(name), group="base", exclusive=True)
+        async def tell(is_taken: bool | None) -> None:
+            self.came_back()
+            spec = await self.load_spec() if is_taken else None
+            if spec is None:
+                return
+            taken = spec.base.checkpoint
+            self.say(f"base.checkpoint = {visible_text(taken)}", "accent")
+            if not spec.base.sha256 and is_hub_id(taken):
+                self.run_worker(self.offer_fetch(taken), group="base", exclusive=True)
 
-    async def _set_base(self, name: str) -> None:
-        self.say(tr("looking at {model}…", model=visible_text(name)))
-        try:
-            taken, sha256 = await run_in_background(lambda: set_base(self.project, name))
-        except (LorawizError, OSError) as error:
-            self.say("")
-            self.complain(error)
-            return
-        self.say(f"base.checkpoint = {visible_text(taken)}", "accent")
-        self.came_back()
-        if not sha256 and is_hub_id(taken):
-            await self.offer_fetch(taken)
+        # gigabytes are hashed
+        title = tr("looking at {model}…", model=visible_text(name))
+        self.run_job(["set", "--", "base.checkpoint", name], title, tell, False)
 
     async def action_fetch(self) -> None:
         """Fetch the base that the spec names."""

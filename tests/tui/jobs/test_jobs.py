@@ -14,6 +14,7 @@ from textual.screen import Screen
 
 from lorawiz.dataset.store import read_dataset
 from lorawiz.paths import Project
+from lorawiz.spec import load_spec
 from lorawiz.tui.child import Child, Progress
 from lorawiz.tui.jobs import JobScreen, describe_end, describe_progress
 from lorawiz.wording import PROGRESS_VARIABLE, ProgressRecord, dump_progress, read_progress
@@ -148,6 +149,7 @@ def test_cancelled_before_it_begins_it_never_does(tmp_path: Path) -> None:
 HOLDER = """
 import asyncio, os, sys
 from pathlib import Path
+from lorawiz.spec import load_spec
 from lorawiz.tui.child import Child
 child = Child(Path(sys.argv[1]), ["-c"])
 os.environ["X"] = "1"
@@ -189,6 +191,15 @@ def _is_alive(process_id: int) -> bool:
     except (ProcessLookupError, FileNotFoundError):
         return False
     return state != "Z"
+
+
+def test_the_hashing_of_a_base_is_told_in_bytes(project: Project, tiny_single_file: Path) -> None:
+    child = Child(project.root, ["set", "--", "base.checkpoint", str(tiny_single_file)])
+    assert run_child(child) == 0
+    progress, num_bytes = child.progress, tiny_single_file.stat().st_size
+    assert (progress.title, progress.unit) == ("hashing", "bytes")
+    assert progress.done == progress.total == num_bytes
+    assert len(load_spec(project.spec).base.sha256) == 64
 
 
 # the screen

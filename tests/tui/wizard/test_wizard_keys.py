@@ -340,7 +340,9 @@ def test_a_file_that_is_no_base_is_refused_and_the_spec_stays(
 
     async def choose(pilot: WizardPilot) -> None:
         await press(pilot, "i", f":{file}", "enter")
+        assert is_on(pilot, JobScreen)
         assert "face.safetensors" in screen_text(pilot)
+        assert "✗ not all went well" in screen_text(pilot)
 
     play(bare, choose, at="base")
     assert bare.spec.read_bytes() == before
