@@ -1,35 +1,27 @@
 """The first line: where one is, what is shown, what happened last."""
 
 from textual.content import Content
-from textual.widget import Widget
 
 from lorawiz.errors import visible_text
 from lorawiz.tui.language import tr
 from lorawiz.tui.review.session import ReviewSession
 from lorawiz.tui.review.words import show_order
-from lorawiz.tui.theme import STYLES, Tone
+from lorawiz.tui.theme import STYLES
+from lorawiz.tui.widgets.saying_line import SayingLine
 
 _GAP = "  "
 
 
-class ReviewHeader(Widget):
+class ReviewHeader(SayingLine):
     """One line: the place, the counts, the filter, and at the right end what happened last."""
-
-    DEFAULT_CSS = "ReviewHeader { height: 1; padding: 0 1; }"
 
     def __init__(self, session: ReviewSession) -> None:
         super().__init__()
         self._session = session
-        self._said: tuple[str, Tone] = ("", "note")
-
-    def say(self, text: str, tone: Tone = "note") -> None:
-        """Say what happened; it stays until something else does."""
-        self._said = visible_text(text), tone
-        self.refresh()
 
     def render(self) -> Content:
         session, width = self._session, self.size.width
-        text, tone = self._said
+        text, tone = self.said
         said = Content.styled(text, STYLES[tone]).truncate(max(width // 2, 1), ellipsis=True)
         left = Content(_GAP).join(self._build_pieces(session))
         left = left.truncate(max(width - said.cell_length - len(_GAP), 1), ellipsis=True)

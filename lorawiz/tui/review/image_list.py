@@ -1,38 +1,22 @@
 """The list of images: only those that fit are ever drawn, however many there are."""
 
-from dataclasses import dataclass
-
-from textual import events
 from textual.content import Content
-from textual.geometry import Region
-from textual.message import Message
-from textual.widget import Widget
+from textual.geometry import Offset, Region
 
 from lorawiz.dataset.records import ImageRecord
 from lorawiz.tui.review.editing_session import name_image
 from lorawiz.tui.review.session import ReviewSession
 from lorawiz.tui.theme import STYLES, Tone
+from lorawiz.tui.widgets.cursor_list import CursorList
 
 _GAP = "  "
 _MAX_NAME_CELLS = 28
 
 
-class ImageList(Widget):
+class ImageList(CursorList):
     """A column of names, or a strip of them where it is one line high."""
 
     DEFAULT_CSS = "ImageList { padding: 0 1; }"
-
-    @dataclass
-    class Chosen(Message):
-        """A name was clicked."""
-
-        place: int
-
-    @dataclass
-    class Scrolled(Message):
-        """The wheel was turned."""
-
-        step: int
 
     def __init__(self, session: ReviewSession) -> None:
         super().__init__(id="list")
@@ -59,24 +43,12 @@ class ImageList(Widget):
         self._drawn_at = self._session.cursor
         return self._build_strip() if self.size.height == 1 else self._build_column()
 
-    def on_click(self, event: events.Click) -> None:
-        offset = event.get_content_offset(self)
-        if offset is None or not self._session.shown:
-            return
+    def find_place(self, offset: Offset) -> int | None:
         if self.size.height > 1:
             place = self._first + offset.y
         else:
             place = next((place for end, place in self._ends if offset.x < end), -1)
-        if 0 <= place < len(self._session.shown):
-            self.post_message(self.Chosen(place))
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self.post_message(self.Scrolled(1))
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self.post_message(self.Scrolled(-1))
+        return place if 0 <= place < len(self._session.shown) else None
 
     def _find_first(self) -> int:
         """The place at the top: as it was, or half a page on where the cursor left the page."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from lorawiz.dataset.cleaning import apply_rules
+from lorawiz.dataset.cleaning import RawWords, apply_rules
 from lorawiz.dataset.evidence import FaceBox, load_faces
 from lorawiz.dataset.problems import ImageProblem, find_image_problems
 from lorawiz.dataset.records import ImageRecord
@@ -30,7 +30,8 @@ def load_knowledge(project: Project, spec: Spec, records: Sequence[ImageRecord])
     """Read everything; takes seconds for 100,000 images. Raises LorawizError and OSError."""
     faces = load_faces(project, spec.crop.detector)
     looked = look_at_images(project, spec, records, faces)
-    return replace(looked, machine=_find_machine_words(project, spec, records))
+    raw = load_raw_words(project, spec, records)
+    return replace(looked, machine=find_machine_words(raw, spec, records))
 
 
 def look_at_images(
@@ -54,10 +55,10 @@ def look_at_images(
     return Knowledge(dict(by_path), faces, sharpness=sharpness)
 
 
-def _find_machine_words(
-    project: Project, spec: Spec, records: Sequence[ImageRecord]
+def find_machine_words(
+    raw: Mapping[str, RawWords], spec: Spec, records: Sequence[ImageRecord]
 ) -> dict[str, PartWords]:
-    raw = load_raw_words(project, spec, records)
+    """The words that models and rules give, by image path."""
     cleaned = apply_rules(raw, spec.clean, spec.project)
     machine: dict[str, PartWords] = {}
     for record in records:

@@ -3,36 +3,28 @@
 from pathlib import Path
 
 from textual.content import Content
-from textual.widget import Widget
 
 from lorawiz.errors import visible_text
 from lorawiz.paths import Project
 from lorawiz.preflight.survey import Survey
 from lorawiz.tui.language import tr
-from lorawiz.tui.theme import STYLES, Tone
+from lorawiz.tui.theme import STYLES
+from lorawiz.tui.widgets.saying_line import SayingLine
 
 _GAP = "  "
 _LEAST_ROOT_CELLS = 8
 
 
-class WizardHeader(Widget):
+class WizardHeader(SayingLine):
     """One line; at its right end stands what happened last, else that everything is saved."""
-
-    DEFAULT_CSS = "WizardHeader { height: 1; padding: 0 1; }"
 
     def __init__(self, project: Project) -> None:
         super().__init__()
         self._root = visible_text(_from_home(project.root))
         self._survey: Survey | None = None
-        self._said: tuple[str, Tone] = ("", "note")
 
     def show(self, survey: Survey) -> None:
         self._survey = survey
-        self.refresh()
-
-    def say(self, text: str, tone: Tone = "note") -> None:
-        """Say what happened; it stays until something else does."""
-        self._said = visible_text(text), tone
         self.refresh()
 
     def render(self) -> Content:
@@ -40,7 +32,7 @@ class WizardHeader(Widget):
         kinds = (survey.name, survey.template, survey.family) if survey is not None else ()
         about = " · ".join(part for part in kinds if part)
         left = Content.assemble(("lorawiz", STYLES["note"]), _GAP, (about, "bold"))
-        text, tone = self._said
+        text, tone = self.said
         if text:
             right = Content.styled(text, STYLES[tone])
             right = right.truncate(max(width * 2 // 3, 1), ellipsis=True)
