@@ -1,6 +1,7 @@
 """Draws the pictures of the README from the real app: `python docs/make_pictures.py PROJECT`.
 
-PROJECT is a project that has been trained, such as lorawiz-demo. Writes an SVG of every screen
+PROJECT is a project that has been trained twice, such as lorawiz-demo after another run with
+`--set network.dim=8`; its path is in the pictures, so let it lie in the home folder. Writes an SVG of every screen
 at 80×24 and, with the suffix -wide, at 120×36, and docs/session.svg (commands and what they print).
 """
 
@@ -19,9 +20,11 @@ Build = Callable[[Any], Any]
 def list_screens(root: Path) -> dict[str, tuple[Build, tuple[str, ...]]]:
     """By picture: what builds the screen, and the keys pressed before it is drawn."""
     from lorawiz.paths import Project
-    from lorawiz.runs.folder import find_run
+    from lorawiz.runs.folder import list_runs
     from lorawiz.spec import load_spec
     from lorawiz.tui.check.screen import CheckScreen
+    from lorawiz.tui.compare.comparison import load_comparison
+    from lorawiz.tui.compare.screen import CompareScreen
     from lorawiz.tui.follow import RunFollower
     from lorawiz.tui.review.screen import ReviewScreen
     from lorawiz.tui.review.session import ReviewSession
@@ -29,10 +32,12 @@ def list_screens(root: Path) -> dict[str, tuple[Build, tuple[str, ...]]]:
     from lorawiz.tui.settings.screen import SettingsScreen
     from lorawiz.tui.tags.screen import TagsScreen
     from lorawiz.tui.wizard.answers import Answers
+    from lorawiz.tui.wizard.cleaning import CleanScreen
     from lorawiz.tui.wizard.new_project import NewProjectScreen
     from lorawiz.tui.wizard.screen import WizardScreen
 
     project = Project(root)
+    first, second = list_runs(project)[:2]
 
     def open_session() -> ReviewSession:
         return ReviewSession(project, load_spec(project.spec))
@@ -40,11 +45,19 @@ def list_screens(root: Path) -> dict[str, tuple[Build, tuple[str, ...]]]:
     return {
         "new": (lambda _image: NewProjectScreen(Answers("face-lora", "lyq", trigger="lyq")), ()),
         "wizard": (lambda image: WizardScreen(project, image), ("g", "j")),
+        "files": (lambda image: WizardScreen(project, image), ("g", "j", "j", "f")),
+        "clean": (lambda _image: CleanScreen(project), ()),
         "review": (lambda image: ReviewScreen(open_session(), image), ("j", "j")),
-        "tags": (lambda _image: TagsScreen(open_session()), ("j", "i")),
+        "crop": (lambda image: ReviewScreen(open_session(), image), ("b",)),
+        "images": (
+            lambda image: ReviewScreen(open_session(), image),
+            ("v", "j", "v", "equals_sign"),
+        ),
+        "tags": (lambda _image: TagsScreen(open_session()), ("i",)),
         "settings": (lambda _image: SettingsScreen(project, "train.lr_scheduler"), ()),
         "check": (lambda _image: CheckScreen(project), ()),
-        "panel": (lambda image: RunScreen(RunFollower(find_run(project)), image), ()),
+        "panel": (lambda image: RunScreen(RunFollower(first), image), ()),
+        "compare": (lambda _image: CompareScreen(load_comparison(first, second)), ()),
     }
 
 

@@ -3,13 +3,16 @@
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from lorawiz.errors import MissingExtraError, ModelError, visible_text
 from lorawiz.paths import Project, model_folders
 
-_HUB_ID = re.compile(r"^([A-Za-z0-9][\w.-]*/[\w.-]+)((?:/[\w.-]+)*)$")
+_PART = r"(?!\S*(?:--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?"
+_HUB_ID = re.compile(rf"^({_PART}/{_PART}(?<!\.git))((?:/[\w.-]+)*)$")
+"""What the hub itself takes as owner/name, and folders behind it."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class HubId:
 
 def is_hub_id(name: str) -> bool:
     """Whether `name` can be a hub id, owner/name or owner/name/folder."""
-    return bool(_HUB_ID.match(name))
+    return bool(_HUB_ID.fullmatch(name))
 
 
 def is_offline() -> bool:
@@ -54,7 +57,7 @@ def is_offline() -> bool:
 
 def parse_hub_id(name: str) -> HubId:
     """The parts of a hub id. Raises ModelError."""
-    match = _HUB_ID.match(name)
+    match = _HUB_ID.fullmatch(name)
     if match is None:
         raise ModelError(f"{visible_text(name)}: not a hub id", "a hub id is owner/name")
     return HubId(match[1], match[2].strip("/"))
@@ -118,6 +121,42 @@ def hub_download_bytes(name: str, files: HubFiles) -> int:
     if not any(Path(f.rfilename).match(p) for f in wanted for p in files.weights):
         raise ModelError(f"{name}: the hub's repository lacks {' or '.join(files.weights)}")
     return sum(f.size or 0 for f in wanted)
+
+
+def cached_bytes(name: str) -> int:
+    """Bytes of a hub model's repository in the hub's cache, what is half there included."""
+    from huggingface_hub import constants
+
+    repo = parse_hub_id(name).repo.replace("/", "--")
+    blobs = Path(constants.HF_HUB_CACHE) / f"models--{repo}" / "blobs"
+    total = 0
+    for path in list_folder(blobs):
+        with suppress(OSError):  # renamed when it is whole
+            total += path.stat().st_size
+    return total
+
+
+def list_hub_cache() -> list[str]:
+    """The hub ids of everything in the hub's cache, whole or not. Never touches the network."""
+    try:
+        from huggingface_hub import constants
+    except ImportError:
+        return []
+    names = (path.name for path in list_folder(Path(constants.HF_HUB_CACHE)))
+    ids = (
+        name.removeprefix("models--").replace("--", "/", 1)
+        for name in names
+        if name.startswith("models--")
+    )
+    return [name for name in ids if is_hub_id(name)]
+
+
+def list_folder(folder: Path) -> list[Path]:
+    """What is in a folder, by name; nothing where it cannot be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 def fetch_from_hub(name: str, files: HubFiles) -> Path:

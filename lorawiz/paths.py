@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,7 +211,11 @@ def iter_model_candidates(name: str, project: Project | None) -> Iterator[Path]:
         yield folder / name
 
 
-def file_sha256(path: Path) -> str:
+TellBytes = Callable[[int, int], None]
+"""Is told how many bytes have been read, of how many."""
+
+
+def file_sha256(path: Path, tell: TellBytes | None = None) -> str:
     """SHA-256 of a file's bytes in hex; of a large file it is remembered by size and mtime.
 
     A 4 GB checkpoint takes seconds to hash; the answer is kept in the user's cache folder
@@ -220,35 +224,52 @@ def file_sha256(path: Path) -> str:
     real = path.resolve()
     stat = real.stat()
     if stat.st_size < _REMEMBERED_BYTES:
-        return _hash_file(real)
+        return _hash_file(real, tell)
     key = hashlib.sha256(f"{real}\0{stat.st_size}\0{stat.st_mtime_ns}".encode()).hexdigest()
     memory = user_cache() / "sha256" / key[:2] / key
     with suppress(OSError):
         known = memory.read_text()
         if len(known) == 64:
             return known
-    digest = _hash_file(real)
+    digest = _hash_file(real, tell)
     with suppress(OSError):
         write_atomically(memory, digest)
     return digest
 
 
-def _hash_file(path: Path) -> str:
+def _hash_file(path: Path, tell: TellBytes | None = None) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        if tell is None:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        digest, num_bytes = hashlib.sha256(), path.stat().st_size
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            tell(file.tell(), num_bytes)
+        return digest.hexdigest()
 
 
-def folder_sha256(folder: Path) -> str:
+def folder_sha256(folder: Path, tell: TellBytes | None = None) -> str:
     """One SHA-256 over a model folder: the names and hashes of its weights and configs."""
     names = sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
         if path.suffix in {".safetensors", ".json"} and path.is_file()
     )
-    listing = [[name, file_sha256(folder / name)] for name in names]
+    num_bytes, num_read = [(folder / name).stat().st_size for name in names], 0
+    listing = []
+    for name, size in zip(names, num_bytes, strict=True):
+        listing.append([name, file_sha256(folder / name, _shift(tell, num_read, sum(num_bytes)))])
+        num_read += size
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
 
 
-def model_sha256(path: Path) -> str:
+def _shift(tell: TellBytes | None, num_before: int, num_all: int) -> TellBytes | None:
+    """Tells of one file as a part of all of them."""
+    if tell is None:
+        return None
+    return lambda num_read, _num_bytes: tell(num_before + num_read, num_all)
+
+
+def model_sha256(path: Path, tell: TellBytes | None = None) -> str:
     """SHA-256 that identifies a model, be it a file or a folder."""
-    return folder_sha256(path) if path.is_dir() else file_sha256(path)
+    return folder_sha256(path, tell) if path.is_dir() else file_sha256(path, tell)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lorawiz.errors import ProjectError, visible_text
 from lorawiz.families.checkpoints import adopt_checkpoint
-from lorawiz.paths import SPEC_FILE, Project, write_atomically
+from lorawiz.paths import SPEC_FILE, Project, TellBytes, write_atomically
 from lorawiz.spec.document import change_values, edit_text
 from lorawiz.spec.schema import build_schema
 from lorawiz.spec.templates import SCHEMA_PATH, Template, render_spec
@@ -51,20 +51,25 @@ def create_project(
     return project
 
 
-def set_base(project: Project, checkpoint: str) -> tuple[str, str]:
-    """Write another base checkpoint into the spec, with its hash. Returns (name, SHA-256)."""
-    settings = choose_base(project, checkpoint)
+def set_base(project: Project, checkpoint: str, tell: TellBytes | None = None) -> tuple[str, str]:
+    """Write another base checkpoint into the spec, with its hash. Returns (name, SHA-256).
+
+    `tell` hears how far the hashing is.
+    """
+    settings = choose_base(project, checkpoint, tell)
     # in one step: the old file's hash never stands beside the new name
     change_values(project.spec, settings)
     return settings["base.checkpoint"] or "", settings["base.sha256"] or ""
 
 
-def choose_base(project: Project, checkpoint: str) -> dict[str, str | None]:
+def choose_base(
+    project: Project, checkpoint: str, tell: TellBytes | None = None
+) -> dict[str, str | None]:
     """The settings that make `checkpoint` the base: its name in the project, and its hash.
 
     None takes a setting out. A file of gigabytes takes seconds. Raises ModelError.
     """
-    name, sha256 = adopt_checkpoint(checkpoint, project) if checkpoint else ("", "")
+    name, sha256 = adopt_checkpoint(checkpoint, project, tell) if checkpoint else ("", "")
     return {"base.checkpoint": name or None, "base.sha256": sha256 or None}
 
 

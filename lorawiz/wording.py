@@ -4,7 +4,8 @@ import json
 from typing import NamedTuple
 
 PROGRESS_VARIABLE = "LORAWIZ_PROGRESS"
-"""Set to `json`, a command tells its progress on stderr as JSON text sequences (RFC 7464)."""
+"""Set to `json`, a command tells its progress on stderr as JSON text sequences (RFC 7464), and
+is interrupted when its standard input ends: whoever watches it holds the other end."""
 _RECORD = "\x1e"
 
 
@@ -14,11 +15,13 @@ class ProgressRecord(NamedTuple):
     title: str
     done: int
     total: int
+    unit: str = ""
+    """`bytes`, or empty for pieces such as images."""
 
 
-def dump_progress(title: str, done: int, total: int) -> str:
+def dump_progress(record: ProgressRecord) -> str:
     """One record: ␞, an object, a line feed."""
-    return f"{_RECORD}{json.dumps(ProgressRecord(title, done, total)._asdict())}\n"
+    return f"{_RECORD}{json.dumps(record._asdict())}\n"
 
 
 def read_progress(line: str) -> ProgressRecord | None:
@@ -27,7 +30,8 @@ def read_progress(line: str) -> ProgressRecord | None:
         return None
     try:
         values = json.loads(line[len(_RECORD) :])
-        return ProgressRecord(str(values["title"]), int(values["done"]), int(values["total"]))
+        done, total = int(values["done"]), int(values["total"])
+        return ProgressRecord(str(values["title"]), done, total, str(values.get("unit", "")))
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -17,7 +17,7 @@ def check(
     """Say what would fail, be ignored or be pointless, and what the run will cost."""
     from lorawiz.cli.report import iter_report_lines
     from lorawiz.preflight.check import check_project
-    from lorawiz.preflight.survey import keep_check
+    from lorawiz.preflight.last_check import keep_check
     from lorawiz.spec import load_spec
 
     project = this_project()

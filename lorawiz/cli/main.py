@@ -12,6 +12,7 @@ from lorawiz.cli import (
     checking,
     cleaning,
     demo,
+    models,
     preparing,
     project,
     prompting,
@@ -20,6 +21,7 @@ from lorawiz.cli import (
     serving,
     settings,
 )
+from lorawiz.cli.output import end_with_watcher, is_watched
 from lorawiz.errors import LorawizError
 
 # typer brings a click of its own and exports only the leaves of its error tree
@@ -36,7 +38,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    demo, project, preparing, cleaning, prompting, reviewing, settings, checking, runs, serving,
+    demo, project, preparing, cleaning, prompting, reviewing, settings, models, checking, runs,
+    serving,
 ):  # fmt: skip
     module.register(app)
 
@@ -67,6 +70,8 @@ def start(
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 fine, 1 our bug, 2 yours to mend, 130 interrupted."""
+    if is_watched():
+        end_with_watcher()
     sys.exit(_run())
 
 

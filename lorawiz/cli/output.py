@@ -1,19 +1,23 @@
 """What commands print: results on stdout, progress and remarks on stderr."""
 
+import _thread
 import json
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from lorawiz.wording import PROGRESS_VARIABLE, dump_progress
+from lorawiz.wording import PROGRESS_VARIABLE, ProgressRecord, dump_progress
 
 _TELL_EVERY_S = 0.1
+_POLL_S = 0.5
 
 if TYPE_CHECKING:
     from lorawiz.hub import HubFiles
@@ -42,14 +46,35 @@ def is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
+def is_watched() -> bool:
+    """Whether a program started this and reads its progress: see `wording`."""
+    return os.environ.get(PROGRESS_VARIABLE) == "json"
+
+
+def end_with_watcher() -> None:
+    """Interrupt this process when the program that started it is gone; returns at once."""
+
+    def wait() -> None:
+        # not sys.stdin: its lock would be held while the interpreter ends
+        while os.read(0, 1024):
+            pass
+        if os.name == "posix":
+            # to the main thread, so that a call it waits in returns
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        else:
+            _thread.interrupt_main()
+
+    threading.Thread(target=wait, name="lorawiz-watcher", daemon=True).start()
+
+
 @contextmanager
-def progress(title: str) -> Iterator[Callable[[int, int], None]]:
+def progress(title: str, unit: str = "") -> Iterator[Callable[[int, int], None]]:
     """Gives a function (done, total) that draws a bar on a terminal and nothing elsewhere.
 
-    With LORAWIZ_PROGRESS=json it writes records for a program that watches: see `wording`.
+    Where a program watches, it writes records for that. `unit` is `bytes`, or empty for pieces.
     """
-    if os.environ.get(PROGRESS_VARIABLE) == "json":
-        yield _tell_progress(title)
+    if is_watched():
+        yield _tell_progress(title, unit)
         return
     if not sys.stderr.isatty():
         yield lambda done, total: None
@@ -57,6 +82,7 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
+        DownloadColumn,
         MofNCompleteColumn,
         Progress,
         TextColumn,
@@ -66,7 +92,7 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        DownloadColumn() if unit == "bytes" else MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -74,7 +100,7 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _tell_progress(title: str) -> Callable[[int, int], None]:
+def _tell_progress(title: str, unit: str) -> Callable[[int, int], None]:
     """Writes a record at most every tenth of a second, and the last one always."""
     told_at = 0.0
 
@@ -84,21 +110,43 @@ def _tell_progress(title: str) -> Callable[[int, int], None]:
         if now - told_at < _TELL_EVERY_S and done != total:
             return
         told_at = now
-        try:
-            sys.stderr.write(dump_progress(title, done, total))
+        # where the watcher is gone, this process is being interrupted: see end_with_watcher
+        with suppress(BrokenPipeError):
+            sys.stderr.write(dump_progress(ProgressRecord(title, done, total, unit)))
             sys.stderr.flush()
-        except BrokenPipeError:
-            # who started this is gone: what was done is kept, the same command goes on
-            raise KeyboardInterrupt from None
 
     return tell
 
 
 def fetch_model(name: str, files: "HubFiles") -> Path:
     """Fetch a hub model, its size said first. Raises ModelError."""
-    from lorawiz.hub import fetch_from_hub, hub_download_bytes
+    from lorawiz.hub import cached_bytes, fetch_from_hub, hub_download_bytes
     from lorawiz.wording import show_bytes
 
-    size = show_bytes(hub_download_bytes(name, files))
+    total = hub_download_bytes(name, files)
+    size = show_bytes(total)
     typer.echo(f"fetching {name}: {size}; an interrupted download goes on where it was", err=True)
-    return fetch_from_hub(name, files)
+    with progress(f"fetching {name}", "bytes") as on_progress:
+        # the hub's client tells of files and its own parts of them: the disk tells of bytes
+        with _polling(lambda: on_progress(min(cached_bytes(name), total), total)):
+            folder = fetch_from_hub(name, files)
+        on_progress(total, total)
+    return folder
+
+
+@contextmanager
+def _polling(tell: Callable[[], None]) -> Iterator[None]:
+    """Calls `tell` every half second, in a thread of its own."""
+    is_over = threading.Event()
+
+    def poll() -> None:
+        while not is_over.wait(_POLL_S):
+            tell()
+
+    thread = threading.Thread(target=poll, name="lorawiz-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()

@@ -97,40 +97,52 @@ def add(
 
 def open_wizard(context: typer.Context, as_json: bool) -> None:
     """What `lorawiz` alone does: the wizard on a terminal, else where the project stands."""
+    asks = is_interactive() and not as_json
     try:
         project = this_project()
     except ProjectError:
-        if as_json or not is_interactive():
-            if as_json:
-                raise
+        if as_json:
+            raise
+        if not asks:
             typer.echo(context.get_help())
             return
         from lorawiz.tui.wizard.answers import Answers
 
-        project = _ask_for_project(Answers())
-    if as_json or not is_interactive():
-        from lorawiz.preflight.survey import iter_overview, survey_project
+        project = _ask_for_project(Answers(), offers_demo=True)
+    if asks:
+        _go_on(project)
+    else:
+        _print_survey(project, as_json)
 
-        survey = survey_project(project)
-        if as_json:
-            print_json(survey.as_json())
-        for line in () if as_json else iter_overview(survey):
+
+def _print_survey(project: "Project", as_json: bool) -> None:
+    """Where the project stands; exits with 2 where it cannot be read."""
+    from lorawiz.preflight.survey import iter_overview, survey_project
+
+    survey = survey_project(project)
+    if as_json:
+        print_json(survey.as_json())
+    else:
+        for line in iter_overview(survey):
             typer.echo(line)
-        if survey.failure:
-            raise typer.Exit(2)
-        return
-    _go_on(project)
+    if survey.failure:
+        raise typer.Exit(2)
 
 
-def _ask_for_project(answers: "Answers") -> "Project":
-    """The project that is made of the form's answers; leaving the form makes none."""
+def _ask_for_project(answers: "Answers", offers_demo: bool = False) -> "Project":
+    """The project that is made of the form's answers; leaving the form makes none and exits."""
     from lorawiz.tui.app import run_new_project
 
-    project = run_new_project(answers)
-    if project is None:
+    wanted = run_new_project(answers, offers_demo)
+    if wanted == "demo":
+        from lorawiz.cli.demo_job import run_demo
+
+        run_demo("lorawiz-demo", plain=False)
+        raise typer.Exit
+    if wanted is None:
         typer.echo("no project was made: lorawiz new, or lorawiz demo", err=True)
         raise typer.Exit
-    return project
+    return wanted
 
 
 def _go_on(project: "Project") -> None:

@@ -1,5 +1,7 @@
 """`lorawiz review`: look at the images one by one, and mend what is wrong."""
 
+import gc
+
 import typer
 
 from lorawiz.cli.output import is_interactive, this_project
@@ -22,6 +24,8 @@ def review(
             "lorawiz review needs a terminal on both sides",
             "without one: lorawiz check lists the findings, and dataset.jsonl holds the words",
         )
+    # what is made until the first frame stays for the whole visit: not searched for garbage
+    gc.disable()
     from lorawiz.tui.app import run_review
 
     run_review(project, filter_text)

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from lorawiz.cli.output import print_json, this_project
+from lorawiz.cli.output import print_json, progress, this_project
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +24,8 @@ def set_key(
 
     project = this_project()
     if key == "base.checkpoint" and value:
-        name, sha256 = set_base(project, value)
+        with progress("hashing", "bytes") as tell:
+            name, sha256 = set_base(project, value, tell)
         typer.echo(f"base.checkpoint = {_show(name)}")
         if sha256:
             typer.echo(f"base.sha256 = {_show(sha256)}")

@@ -11,6 +11,7 @@ from lorawiz.errors import RunError
 from lorawiz.families.checkpoints import HUB_FILES, find_checkpoint
 from lorawiz.paths import Project
 from lorawiz.preflight.check import Report, check_project
+from lorawiz.preflight.last_check import keep_check
 from lorawiz.preflight.report_lines import finding_lines, summary_line
 from lorawiz.runs.folder import RunFolder, find_run, list_runs
 from lorawiz.runs.freeze import Models, freeze_run
@@ -30,6 +31,7 @@ def check(project: Project, overrides: Mapping[str, str]) -> Report:
     if report.inspection.base_is_on_hub and not report.errors:
         fetch_model(spec.base.checkpoint, HUB_FILES)
         report = check_project(project, spec, for_run=True)
+    keep_check(project, report)
     return report
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt
 
-from lorawiz.dataset.problems import PROBLEM_CODES
+from lorawiz.dataset.problems import BLURRED_AT_MOST, PROBLEM_CODES
 from lorawiz.dataset.records import Hand, ImageRecord
 from lorawiz.errors import DatasetError, visible_text
 
@@ -27,6 +27,8 @@ class FilterFacts:
     """None when nobody has looked for faces."""
     count_tokens: Callable[[ImageRecord], int]
     """Tokens of its prompt; asked only by a filter that wants to know."""
+    sharpness: float | None = None
+    """As dataset/facts.py measures it; None when it was not measured."""
 
 
 Test = Callable[[FilterFacts], bool]
@@ -245,7 +247,7 @@ _NUMBER = re.compile(r"(>=|<=|>|<|=)?([0-9]{1,9})")
 _COMPARISONS = {">=": ge, "<=": le, ">": gt, "<": lt, "=": eq}
 
 
-def _test_number(measure: Callable[[FilterFacts], int | None]) -> Callable[[_Token], Test]:
+def _test_number(measure: Callable[[FilterFacts], float | None]) -> Callable[[_Token], Test]:
     """A test of a figure; an image of which it is not known matches nothing."""
 
     def build(token: _Token) -> Test:
@@ -294,6 +296,8 @@ _FIELDS: dict[str, Callable[[_Token], Test]] = {
     "tokens": _test_number(lambda facts: facts.count_tokens(facts.record)),
     "tags": _test_number(lambda facts: len(facts.record.tags)),
     "face": _test_number(lambda facts: facts.num_faces),
+    "sharpness": _test_number(lambda facts: facts.sharpness),
+    "blur": _test_number(lambda facts: _measure_blur(facts.sharpness)),
     "keep": _yes_or_no(lambda facts: facts.record.keep),
     "status": _test_choice(
         {
@@ -307,6 +311,13 @@ _FIELDS: dict[str, Callable[[_Token], Test]] = {
     "finding": _test_finding,
 }
 _KNOWN = f"fields: {', '.join(_FIELDS)}; or a bare word"
+
+
+def _measure_blur(sharpness: float | None) -> float | None:
+    """0 for a photo in focus, 100 for one without any detail; rises as sharpness falls."""
+    if sharpness is None:
+        return None
+    return 100 * BLURRED_AT_MOST / (BLURRED_AT_MOST + sharpness)
 
 
 def _name(record: ImageRecord) -> str:

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from lorawiz.dataset.duplicates import find_same, find_similar
 from lorawiz.dataset.evidence import FaceBox
-from lorawiz.dataset.facts import PictureFacts
 from lorawiz.dataset.records import ImageRecord
 from lorawiz.errors import visible_text
+
+if TYPE_CHECKING:
+    from lorawiz.dataset.facts import PictureFacts
 
 ProblemCode = Literal[
     "duplicate", "near-duplicate", "blurred", "dark", "bright", "clipped", "small", "no-face",
@@ -31,7 +32,7 @@ SMALL_FACE_FRACTION = 0.15
 """Of the shorter side; at 512 px the face is then 77 px, and its eyes are a latent pixel."""
 MIN_FACE_SCORE = 0.6
 
-Facts = Mapping[str, PictureFacts]
+Facts = Mapping[str, "PictureFacts"]
 Faces = Mapping[str, Sequence[FaceBox]]
 
 
@@ -72,6 +73,9 @@ def find_image_problems(
 
 
 def _find_alike(records: Sequence[ImageRecord], facts: Facts) -> Iterator[ImageProblem]:
+    # numpy: those who only want the names of problems do without
+    from lorawiz.dataset.duplicates import find_same, find_similar
+
     ranked = [record for record in records if record.image_path in facts]
     ranked.sort(key=lambda record: -record.width * record.height)
     known = [facts[record.image_path] for record in ranked]

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -163,7 +163,7 @@ _DEFAULTS: dict[str, Any] = {
 _TYPES: dict[str, type] = {
     "image_path": str, "caption": str, "tags": list, "keep": bool, "width": int, "height": int,
     "sha256": str, "status": str, "reason": str, "mask": str, "hand": dict, "source": dict,
-    "made": str, "crop_made": str,
+    "made": str, "crop_made": str, "crop": object,
 }  # fmt: skip
 _HAND_TYPES: dict[str, type] = {
     "caption": bool, "crop": bool, "add": list, "remove": list, "first": list,
@@ -206,7 +206,7 @@ def record_from_json(values: Any, where: str) -> ImageRecord:
     """A record of what `record_as_json` gave. Raises DatasetError that begins with `where`."""
     if not isinstance(values, dict):
         raise DatasetError(f"{where}: not a JSON object", "git diff dataset.jsonl")
-    _check_types(values, {**_TYPES, "crop": object}, where)
+    _check_types(values, _TYPES, where)
     missing = [key for key in ("image_path", "sha256", "width", "height") if key not in values]
     if missing:
         raise DatasetError(f"{where}: no {missing[0]}", "lorawiz add writes these lines")
@@ -222,8 +222,9 @@ def record_from_json(values: Any, where: str) -> ImageRecord:
         source = values["source"]
         _check_types(source, _WORDS_TYPES, f"{where}: source")
         values["source"] = Words(source.get("caption", ""), _parse_tags(source, "tags", where))
-    record = ImageRecord(**{**values, "crop": None})
-    return replace(record, crop=_parse_crop(values.get("crop"), record, where))
+    if "crop" in values:
+        values["crop"] = _parse_crop(values["crop"], (values["width"], values["height"]), where)
+    return ImageRecord(**values)
 
 
 def _check_types(values: dict[str, Any], types: dict[str, type], where: str) -> None:
@@ -238,22 +239,20 @@ def _check_types(values: dict[str, Any], types: dict[str, type], where: str) -> 
 
 def _parse_tags(values: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
     tags = values.get(key, ())
-    if not all(isinstance(tag, str) for tag in tags):
+    if not set(map(type, tags)) <= {str}:
         raise DatasetError(f"{where}: {key} are not all text")
     # a tag stands on thousands of images: one object for all of them
     return tuple(map(sys.intern, tags))
 
 
-def _parse_crop(value: Any, record: ImageRecord, where: str) -> Crop | None:
+def _parse_crop(value: Any, size: tuple[int, int], where: str) -> Crop | None:
     if value is None:
         return None
     if not (isinstance(value, list) and len(value) == 4 and all(type(v) is int for v in value)):
         raise DatasetError(f"{where}: crop is not [left, top, right, bottom] in pixels")
     left, top, right, bottom = value
-    if not (0 <= left < right <= record.width and 0 <= top < bottom <= record.height):
-        raise DatasetError(
-            f"{where}: crop {value} does not lie in the {record.width}×{record.height} image"
-        )
+    if not (0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]):
+        raise DatasetError(f"{where}: crop {value} does not lie in the {size[0]}×{size[1]} image")
     return left, top, right, bottom
 
 

@@ -51,10 +51,19 @@ class Applied:
 
 def read_dataset(project: Project) -> Dataset:
     """The dataset with every edit in it. Raises DatasetError."""
+    return fold_edits(project)[0]
+
+
+def fold_edits(project: Project) -> tuple[Dataset, Sequence[str]]:
+    """The dataset with every edit in it, and the images of which an edit gave way just now.
+
+    Their lines were changed outside in the meantime, and are as they were found. Raises
+    DatasetError.
+    """
     if not _has_unfolded(project):
-        return load_dataset(project.dataset)
+        return load_dataset(project.dataset), ()
     with dataset_lock(project):
-        return _fold(project)[0]
+        return _fold(project)
 
 
 def change_dataset(

@@ -10,7 +10,13 @@ from lorawiz.families import FAMILIES
 from lorawiz.families.card import Prediction
 from lorawiz.families.recognition import recognise_file, recognise_folder
 from lorawiz.hub import HubFiles, find_in_hub_cache, is_hub_id
-from lorawiz.paths import Project, iter_model_candidates, model_folders, model_sha256
+from lorawiz.paths import (
+    Project,
+    TellBytes,
+    iter_model_candidates,
+    model_folders,
+    model_sha256,
+)
 
 FOLDER_PARTS = tuple(dict.fromkeys(part for card in FAMILIES.values() for part in card.parts))
 """Every folder of a base, over all families."""
@@ -59,7 +65,7 @@ def find_checkpoint(name: str, project: Project | None) -> Path:
     )
 
 
-def adopt_checkpoint(name: str, project: Project) -> tuple[str, str]:
+def adopt_checkpoint(name: str, project: Project, tell: TellBytes | None = None) -> tuple[str, str]:
     """Make a checkpoint the project's own. Returns its name for the spec and its SHA-256.
 
     A path is linked into models/ under its own name; a name is looked up; a hub id that is not
@@ -72,11 +78,11 @@ def adopt_checkpoint(name: str, project: Project) -> tuple[str, str]:
             return name, ""
         found = find_checkpoint(name, project)
         inspect_checkpoint(found)
-        return name, model_sha256(found)
+        return name, model_sha256(found, tell)
     inspect_checkpoint(path)
     if path.resolve().parent != project.models.resolve():
         _link_into(project.models, path)
-    return path.name, model_sha256(path)
+    return path.name, model_sha256(path, tell)
 
 
 def _link_into(folder: Path, path: Path) -> None:

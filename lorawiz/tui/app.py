@@ -1,10 +1,14 @@
-"""The app around every screen, and the calls that show one."""
+"""The app around every screen, and the calls that show one.
 
+Each call imports its own screen: a review on a large dataset is not to wait for the others.
+"""
+
+import gc
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -13,18 +17,16 @@ from textual.screen import Screen
 from lorawiz.dataset.store import read_dataset
 from lorawiz.errors import LorawizError, visible_text
 from lorawiz.paths import Project
-from lorawiz.runs.folder import RunFolder
 from lorawiz.spec import load_spec
-from lorawiz.tui.follow import Clock, RunFollower, utc_now
 from lorawiz.tui.images import ImageWidget, choose_image_widget
 from lorawiz.tui.language import tr
-from lorawiz.tui.review.screen import ReviewScreen
-from lorawiz.tui.review.session import ReviewSession
-from lorawiz.tui.screens.run import Departure, RunScreen
 from lorawiz.tui.theme import THEMES, find_theme, keep_theme
-from lorawiz.tui.wizard.answers import Answers
-from lorawiz.tui.wizard.new_project import NewProjectScreen
-from lorawiz.tui.wizard.screen import WizardScreen
+
+if TYPE_CHECKING:
+    from lorawiz.runs.folder import RunFolder
+    from lorawiz.tui.follow import Clock
+    from lorawiz.tui.screens.run import Departure
+    from lorawiz.tui.wizard.answers import Answers
 
 BuildScreen = Callable[[ImageWidget | None], Screen[Any]]
 
@@ -97,18 +99,21 @@ class _ChooseTheme:
 class PanelApp(LorawizApp):
     """The live panel of one run. Reads the journal before the screen is taken over."""
 
-    def __init__(self, run: RunFolder, now: Clock = utc_now) -> None:
-        self.follower = RunFollower(run, now)
+    def __init__(self, run: "RunFolder", now: "Clock | None" = None) -> None:
+        from lorawiz.tui.follow import RunFollower, utc_now
+        from lorawiz.tui.screens.run import RunScreen
+
+        self.follower = RunFollower(run, now or utc_now)
         super().__init__(lambda image_widget: RunScreen(self.follower, image_widget))
 
 
-def run_panel(run: RunFolder) -> Departure:
+def run_panel(run: "RunFolder") -> "Departure":
     """Show the panel of `run` until it is left, and say how it was.
 
     Raises RuntimeError when the panel itself failed; its traceback is then on the terminal.
     """
     app = PanelApp(run)
-    departure = app.run()
+    departure: Departure | None = app.run()
     if app.return_code:
         raise RuntimeError("the panel failed; the run is not touched by that")
     # a closed terminal leaves without a word
@@ -120,6 +125,8 @@ def run_wizard(project: Project) -> None:
 
     Raises RuntimeError when a screen failed; its traceback is then on the terminal.
     """
+    from lorawiz.tui.wizard.screen import WizardScreen
+
     app = LorawizApp(lambda image_widget: WizardScreen(project, image_widget))
     try:
         app.run()
@@ -130,13 +137,17 @@ def run_wizard(project: Project) -> None:
         raise RuntimeError("a screen failed; everything before that is saved")
 
 
-def run_new_project(answers: Answers) -> Project | None:
-    """Show the form of a new project; None where it was left."""
-    app = LorawizApp(lambda _image_widget: NewProjectScreen(answers))
-    project: Project | None = app.run()
+def run_new_project(
+    answers: "Answers", offers_demo: bool = False
+) -> Project | Literal["demo"] | None:
+    """Show the form of a new project; None where it was left, "demo" where that is wanted first."""
+    from lorawiz.tui.wizard.new_project import NewProjectScreen
+
+    app = LorawizApp(lambda _image_widget: NewProjectScreen(answers, offers_demo))
+    wanted: Project | Literal["demo"] | None = app.run()
     if app.return_code:
         raise RuntimeError("the form failed; nothing was made")
-    return project
+    return wanted
 
 
 def run_review(project: Project, filter_text: str = "") -> None:
@@ -145,12 +156,18 @@ def run_review(project: Project, filter_text: str = "") -> None:
     Raises LorawizError for what cannot be read, and RuntimeError when the screen itself failed;
     its traceback is then on the terminal, and nothing that was edited is lost.
     """
+    from lorawiz.tui.review.screen import ReviewScreen
+    from lorawiz.tui.review.session import ReviewSession
+
     spec = load_spec(project.spec)
     with ThreadPoolExecutor(1) as reader:
-        # the dataset is read while the terminal is asked how it draws pictures
         session = reader.submit(ReviewSession, project, spec, filter_text)
+        choose_image_widget()  # waits for the terminal's answers: meanwhile the dataset is read
         app = LorawizApp(lambda image_widget: ReviewScreen(session.result(), image_widget))
     session.result()  # what cannot be read is told before the screen is taken over
+    # none of the records is garbage: looking through all of them holds keys up
+    gc.freeze()
+    gc.enable()
     try:
         app.run()
     finally:

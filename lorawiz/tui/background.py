@@ -1,10 +1,13 @@
-"""A long job in a thread that nobody has to wait for: the program can end while it is under way."""
+"""Work beside the keys: jobs in threads that nobody has to wait for, and tasks of a screen."""
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from textual.dom import DOMNode
+from textual.worker import Worker
 
 Done = TypeVar("Done")
 
@@ -27,3 +30,13 @@ async def run_in_background(job: Callable[[], Done]) -> Done:
 
     threading.Thread(target=run, name="lorawiz-background", daemon=True).start()
     return await asyncio.wrap_future(future)
+
+
+def start_alone(
+    node: DOMNode, task: Callable[[], Coroutine[Any, Any, None]], group: str = "default"
+) -> Worker[None]:
+    """Begin a task of `node`; one of the same group that is under way is given up for it.
+
+    The coroutine is made when the task begins: one that is given up before is never made.
+    """
+    return node.run_worker(task, group=group, exclusive=True)

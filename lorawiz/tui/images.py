@@ -82,3 +82,9 @@ def measure_cells(image_widget: ImageWidget, columns: int, rows: int) -> tuple[i
         return columns, 2 * rows
     cell = get_cell_size()
     return columns * cell.width, rows * cell.height
+
+
+def cells_for(image_widget: ImageWidget, size_px: tuple[int, int]) -> tuple[int, int]:
+    """The cells (columns, rows) that so many pixels fill, the last ones maybe in part."""
+    across, down = measure_cells(image_widget, 1, 1)
+    return -(-size_px[0] // across), -(-size_px[1] // down)

@@ -1,4 +1,8 @@
-"""The screen of long work: a bar with rate and ETA, what was said, and a key to cancel."""
+"""The screen of long work: a bar with rate and ETA, what was said, and a key to cancel.
+
+The work is a command of lorawiz in a process of its own. What it has done is on the disk piece by
+piece: cancelled, it goes on from there when it is started again.
+"""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -12,12 +16,12 @@ from textual.widgets import Static
 
 from lorawiz.errors import visible_text
 from lorawiz.paths import Project
-from lorawiz.tui.child import Child
+from lorawiz.tui.child import Child, Progress
 from lorawiz.tui.language import tr
 from lorawiz.tui.screens.base import BaseScreen
 from lorawiz.tui.theme import STYLES, Tone
 from lorawiz.tui.widgets.key_lines import KeyLines
-from lorawiz.wording import show_duration
+from lorawiz.wording import show_bytes, show_duration
 
 _MAX_BAR_CELLS = 60
 _RUNNING = {"cancel"}
@@ -38,14 +42,16 @@ class JobScreen(BaseScreen[bool]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("c", "cancel", "cancel", tooltip="cancel: what is done stays"),
-        Binding("escape,q,ctrl+c", "cancel", show=False, tooltip="cancel: what is done stays"),
-        Binding("enter", "back", "back", tooltip="back"),
-        Binding("escape,q,ctrl+c", "back", show=False, tooltip="back"),
-        Binding("down,j", "scroll(1)", "scroll", show=False, tooltip="scroll down"),
-        Binding("up,k", "scroll(-1)", show=False, tooltip="scroll up"),
-        Binding("ctrl+d,pagedown", "scroll(10)", show=False, tooltip="a page down"),
-        Binding("ctrl+u,pageup", "scroll(-10)", show=False, tooltip="a page up"),
+        Binding("c,escape", "cancel", "cancel", tooltip="cancel: what is done stays"),
+        Binding("q,ctrl+q,ctrl+c", "cancel", show=False, tooltip="cancel: what is done stays"),
+        Binding("enter,escape", "back", "back", tooltip="back"),
+        Binding("q,ctrl+q,ctrl+c", "back", show=False, tooltip="back"),
+        Binding("down,j", "scroll(1)", show=False, tooltip="a line down"),
+        Binding("up,k", "scroll(-1)", show=False, tooltip="a line up"),
+        Binding("ctrl+d,pagedown", "scroll(10)", show=False, tooltip="ten lines down"),
+        Binding("ctrl+u,pageup", "scroll(-10)", show=False, tooltip="ten lines up"),
+        Binding("g,home", "scroll_to(False)", show=False, tooltip="the first line"),
+        Binding("G,end", "scroll_to(True)", show=False, tooltip="the last line"),
     ]
 
     def __init__(
@@ -58,13 +64,13 @@ class JobScreen(BaseScreen[bool]):
         self._title = title
         self._bar = JobBar(self.child)
         self._said = Static(markup=False)
-        self._num_shown = 0
+        self._log = VerticalScroll(self._said, id="lines", can_focus=False)
+        self._num_shown = -1
 
     def compose(self) -> ComposeResult:
         yield Static(visible_text(self._title), id="title", markup=False)
         yield self._bar
-        with VerticalScroll(id="lines", can_focus=False):
-            yield self._said
+        yield self._log
         yield KeyLines(1)
 
     def on_mount(self) -> None:
@@ -78,7 +84,7 @@ class JobScreen(BaseScreen[bool]):
             await self.child.run(self._show)
         except OSError as error:
             self.child.exit_code = 1
-            self.child.lines.append(visible_text(str(error)))
+            self.child.say(str(error))
         if self.child.exit_code == 0 and not self._stays:
             self.leave(True)
             return
@@ -86,11 +92,17 @@ class JobScreen(BaseScreen[bool]):
         self.refresh_bindings()
 
     def _show(self) -> None:
-        if not self.is_mounted:
+        if not self.is_attached:
             return
         self._bar.refresh()
+        if self.child.num_lines == self._num_shown:
+            return
+        self._num_shown = self.child.num_lines
+        # whoever has scrolled up reads there
+        follows = self._log.scroll_offset.y >= self._log.max_scroll_y
         self._said.update(Content("\n".join(self.child.lines)))
-        self.query_one("#lines", VerticalScroll).scroll_end(animate=False)
+        if follows:
+            self._log.scroll_end(animate=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in _RUNNING:
@@ -107,7 +119,10 @@ class JobScreen(BaseScreen[bool]):
         self.leave(self.child.exit_code == 0)
 
     def action_scroll(self, lines: int) -> None:
-        self.query_one("#lines", VerticalScroll).scroll_relative(y=lines, animate=False)
+        self._log.scroll_relative(y=lines, animate=False)
+
+    def action_scroll_to(self, is_end: bool) -> None:
+        (self._log.scroll_end if is_end else self._log.scroll_home)(animate=False)
 
 
 class JobBar(Widget):
@@ -136,12 +151,21 @@ def describe_progress(child: Child) -> str:
     progress = child.progress
     if child.is_cancelled:
         return tr("stopping…")
-    if not progress.total:
+    if not progress.title:
         return tr("starting…")
-    pieces = [visible_text(progress.title), f"{progress.done}/{progress.total}"]
+    done, total, rate = show_amounts(progress)
+    pieces = [visible_text(progress.title), f"{done:>{len(total)}}/{total}"]
     if progress.per_s is not None and progress.eta_s is not None:
-        pieces += [f"{progress.per_s:.1f}/s", f"ETA {show_duration(progress.eta_s)}"]
+        pieces += [f"{rate}/s", f"ETA {show_duration(progress.eta_s)}"]
     return "  ".join(pieces)
+
+
+def show_amounts(progress: Progress) -> tuple[str, str, str]:
+    """What is done, what there is in all, and how much a second."""
+    per_s = progress.per_s or 0.0
+    if progress.unit == "bytes":
+        return show_bytes(progress.done), show_bytes(progress.total), show_bytes(per_s)
+    return str(progress.done), str(progress.total), f"{per_s:.1f}"
 
 
 def describe_end(child: Child) -> tuple[Tone, str] | None:
@@ -152,4 +176,4 @@ def describe_end(child: Child) -> tuple[Tone, str] | None:
         return "accent", tr("✓ done")
     if child.is_cancelled:
         return "note", tr("■ cancelled: what is done stays, the same goes on from here")
-    return "error", tr("✗ it failed: the last lines say why")
+    return "error", tr("✗ not all went well: the lines say why")

@@ -75,7 +75,8 @@ def wait_until(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
 def cut(terminal: Terminal, server: SshServer) -> None:
     """Cut the line; the terminal is back at its own prompt."""
     assert server.cut_connections() > 0
-    terminal.wait_for("closed by remote host")
+    # of the sentence that ssh says, a part can stand over the next line
+    terminal.wait_for("local>")
     terminal.type("clear")
     terminal.press("Enter")
 
@@ -188,15 +189,20 @@ def choose_base(terminal: Terminal, base: Path) -> None:
     terminal.press("i")
     terminal.wait_for("owner/name")
     terminal.type(str(base))
+    terminal.wait_for("it is here")
     terminal.press("Enter")
-    leave_job(terminal, "Stable Diffusion 1.x")
+    terminal.wait_for("Stable Diffusion 1.x")
 
 
 def apply_rules(terminal: Terminal) -> None:
     terminal.press("n")
-    terminal.wait_for("apply the rules")
-    terminal.press("w")
-    leave_job(terminal, "apply the rules")
+    terminal.wait_for("show what the rules would change")
+    terminal.press("Enter")
+    terminal.wait_for("4 images would change")
+    terminal.press("a")
+    terminal.wait_for("0 images would change")
+    terminal.press("Escape")
+    terminal.wait_for("all of them are applied")
 
 
 def check_and_start(terminal: Terminal) -> None:

@@ -165,7 +165,8 @@ def test_a_resume_from_elsewhere_brings_the_panel_back_to_life(run: FakeRun) -> 
         await settle(pilot)
         assert "● running" in screen_text(pilot)
         assert "step  370/1200" in screen_text(pilot)
-        assert "d detach  s stop" in screen_text(pilot)
+        assert "s stop  p pause" in screen_text(pilot)
+        assert "d detach" in screen_text(pilot)
 
     play(run, watch, SMALL)
 

@@ -9,8 +9,8 @@ from lorawiz.errors import LorawizError
 from lorawiz.paths import Project, model_folders
 from lorawiz.preflight.check import check_project
 from lorawiz.preflight.finding import Finding
+from lorawiz.preflight.last_check import keep_check
 from lorawiz.preflight.report_lines import PlanRow, describe_inputs, iter_plan_rows
-from lorawiz.preflight.survey import keep_check
 from lorawiz.spec import load_spec
 from lorawiz.tui.settings.state import SpecState, load_state
 

@@ -1,11 +1,7 @@
 """The findings, a line each, worst first; below them the line that starts the run."""
 
-from dataclasses import dataclass
-
-from textual import events
 from textual.content import Content
-from textual.message import Message
-from textual.widget import Widget
+from textual.geometry import Offset
 
 from lorawiz.errors import visible_text
 from lorawiz.preflight.finding import Finding
@@ -15,26 +11,15 @@ from lorawiz.tui.check.words import TONES, name_action
 from lorawiz.tui.language import tr
 from lorawiz.tui.settings.words import visible_lines
 from lorawiz.tui.theme import STYLES
+from lorawiz.tui.widgets.cursor_list import CursorList
 
 _GAP = "  "
 
 
-class FindingList(Widget):
+class FindingList(CursorList):
     """Only the lines that fit are ever drawn; the last one always is."""
 
     DEFAULT_CSS = "FindingList { padding: 0 1; }"
-
-    @dataclass
-    class Chosen(Message):
-        """A line was clicked."""
-
-        place: int
-
-    @dataclass
-    class Scrolled(Message):
-        """The wheel was turned."""
-
-        step: int
 
     def __init__(self, session: CheckSession) -> None:
         super().__init__(id="findings")
@@ -60,23 +45,13 @@ class FindingList(Widget):
         lines.append(self._build_start())
         return Content("\n").join(lines)
 
-    def on_click(self, event: events.Click) -> None:
-        offset = event.get_content_offset(self)
+    def find_place(self, offset: Offset) -> int | None:
         result = self._session.result
-        if offset is None or result is None or result.failure is not None:
-            return
         num = len(self._session.shown)
         num_drawn = min(self._room, num)
-        if offset.y <= num_drawn:
-            self.post_message(self.Chosen(num if offset.y == num_drawn else self._first + offset.y))
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self.post_message(self.Scrolled(1))
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self.post_message(self.Scrolled(-1))
+        if result is None or result.failure is not None or offset.y > num_drawn:
+            return None
+        return num if offset.y == num_drawn else self._first + offset.y
 
     def _build_line(self, place: int, finding: Finding) -> Content:
         is_current = place == self._session.cursor

@@ -35,6 +35,23 @@ def scale_box(box: Crop, direction: int, size: Size) -> Crop:
         max(1, min(round(side * scale), limit))
         for side, limit in zip((width, height), size, strict=True)
     )
+    return _around(box, (wide, high), size)
+
+
+def stretch_box(box: Crop, wider_px: int, higher_px: int, size: Size) -> Crop:
+    """The box with other sides around the same middle, at least MIN_SIDE_PX and as it fits."""
+    wide, high = (
+        min(max(side + more, min(MIN_SIDE_PX, limit)), limit)
+        for side, more, limit in zip(
+            (box[2] - box[0], box[3] - box[1]), (wider_px, higher_px), size, strict=True
+        )
+    )
+    return _around(box, (wide, high), size)
+
+
+def _around(box: Crop, sides: Size, size: Size) -> Crop:
+    """A box of these sides around the middle of another, inside the picture."""
+    wide, high = sides
     left = min(max((box[0] + box[2] - wide) // 2, 0), size[0] - wide)
     top = min(max((box[1] + box[3] - high) // 2, 0), size[1] - high)
     return left, top, left + wide, top + high

@@ -12,11 +12,19 @@ from lorawiz.dataset.records import ImageRecord
 from lorawiz.errors import visible_text
 from lorawiz.families.clip import CHUNK_TOKENS
 from lorawiz.families.clip.counting import count_prompt_tokens
-from lorawiz.spec import Spec
+from lorawiz.tui.language import tr
+from lorawiz.tui.review.editing_session import name_image
+from lorawiz.tui.review.prompt_words import (
+    build_prompt,
+    describe_prompt,
+    find_cut,
+    is_tokenizer_loaded,
+)
 from lorawiz.tui.review.session import ReviewSession
 from lorawiz.tui.theme import STYLES, Tone
 
 _BREAK = Content("\n")
+_EPOCH = 1
 
 
 class Heading(Widget):
@@ -24,21 +32,19 @@ class Heading(Widget):
 
     DEFAULT_CSS = "Heading { height: 1; margin-top: 1; }"
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name=name)
-        self._left = name
-        self._right = ""
-        self._tone: Tone = "note"
+    def __init__(self) -> None:
+        super().__init__()
+        self._left, self._right = Content(), Content()
 
     def show(self, left: str, right: str = "", tone: Tone = "note") -> None:
-        self._left, self._right, self._tone = left, right, tone
+        self._left = Content.styled(left, STYLES["note"])
+        self._right = Content.styled(right, STYLES[tone])
         self.refresh()
 
     def render(self) -> Content:
-        gap = " " * max(self.size.width - len(self._left) - len(self._right), 1)
-        return Content.assemble(
-            (self._left, STYLES["note"]), gap, (self._right, STYLES[self._tone])
-        )
+        used = self._left.cell_length + self._right.cell_length
+        gap = " " * max(self.size.width - used, 1)
+        return Content.assemble(self._left, gap, self._right)
 
 
 class Details(VerticalScroll, can_focus=False):
@@ -57,15 +63,20 @@ class Details(VerticalScroll, can_focus=False):
         super().__init__(id="details")
         self._session = session
         self._facts = Static(id="facts", markup=False)
-        self._headings = {name: Heading(name) for name in ("caption", "tags", "prompt")}
-        self._words = {name: Static(classes="words", markup=False) for name in self._headings}
+        self._caption, self._tags, self._prompt = Heading(), Heading(), Heading()
+        self._caption_words = Static(classes="words", markup=False)
+        self._tag_words = Static(classes="words", markup=False)
+        self._prompt_words = Static(classes="words", markup=False)
         self._shown: ImageRecord | None = None
 
     def compose(self) -> ComposeResult:
         yield self._facts
-        for name, heading in self._headings.items():
-            yield heading
-            yield self._words[name]
+        yield self._caption
+        yield self._caption_words
+        yield self._tags
+        yield self._tag_words
+        yield self._prompt
+        yield self._prompt_words
 
     def show(self, nothing: str) -> None:
         """Show the image at the cursor, or say why there is none."""
@@ -73,53 +84,57 @@ class Details(VerticalScroll, can_focus=False):
         self.set_class(record is None, "-empty")
         if record is None:
             self._facts.update(Content.styled(nothing, STYLES["note"]))
-            for words in self._words.values():
+            for words in (self._caption_words, self._tag_words, self._prompt_words):
                 words.update(Content())
             return
         if self._shown is None or record.image_path != self._shown.image_path:
             self.scroll_home(animate=False)
         self._shown = record
         self._facts.update(build_facts(self._session, record))
-        by_hand = "by hand" if record.hand.caption else ""
-        self._headings["caption"].show("caption", by_hand)
-        self._words["caption"].update(_or_none(visible_text(record.caption)))
-        self._headings["tags"].show("tags", str(len(record.tags)) if record.tags else "")
-        self._words["tags"].update(build_tags(record))
-        self._show_prompt(record, self._session.spec)
+        self._caption.show(tr("caption"), tr("by hand") if record.hand.caption else "")
+        self._caption_words.update(_or_none(visible_text(record.caption)))
+        self._tags.show(tr("tags"), str(len(record.tags)) if record.tags else "")
+        self._tag_words.update(build_tags(record))
+        self._show_prompt(record)
 
-    def _show_prompt(self, record: ImageRecord, spec: Spec) -> None:
-        drawn = draw_prompt(record, spec, epoch=1)
+    def _show_prompt(self, record: ImageRecord) -> None:
+        spec = self._session.spec
+        drawn = draw_prompt(record, spec, _EPOCH)
+        title = tr("prompt, epoch {epoch}", epoch=_EPOCH)
+        if not is_tokenizer_loaded():  # counted when it is: the first frame does not wait
+            self._prompt.show(title, tr("{limit} tokens", limit=f"…/{CHUNK_TOKENS}"))
+            self._prompt_words.update(build_prompt(drawn, None))
+            return
         num_tokens = count_prompt_tokens(drawn.text)
         tone: Tone = "warning" if num_tokens > CHUNK_TOKENS else "note"
-        self._headings["prompt"].show(
-            "prompt, epoch 1", f"{num_tokens}/{CHUNK_TOKENS} tokens", tone
-        )
-        if drawn.is_dropped:
-            text = Content.styled("empty: caption dropout", STYLES["note"])
-        else:
-            text = _or_none(visible_text(drawn.in_brackets()))
-        remark = _describe_prompt(spec, drawn.parts is not None, num_tokens)
-        self._words["prompt"].update(_BREAK.join([text, remark]) if remark else text)
+        self._prompt.show(title, tr("{limit} tokens", limit=f"{num_tokens}/{CHUNK_TOKENS}"), tone)
+        cut = find_cut(drawn.text) if num_tokens > CHUNK_TOKENS else None
+        remark = describe_prompt(drawn.parts, spec.prompt.shuffle_caption, num_tokens)
+        words = build_prompt(drawn, cut)
+        self._prompt_words.update(_BREAK.join([words, remark]) if remark else words)
 
 
 def build_facts(session: ReviewSession, record: ImageRecord) -> Content:
     """Name, size, face, what was decided, and what was found, a line each."""
-    name = Content.styled(visible_text(record.image_path.rpartition("/")[2]), "bold")
+    name = Content.styled(name_image(record.image_path), "bold")
     figures = [f"{record.width}×{record.height}"] if record.width else []
     faces = (session.knowledge.faces or {}).get(record.image_path)
     if faces is not None:
-        figures.append(f"face {faces[0][4]:.2f}" if faces else "no face")
+        figures.append(tr("face {score}", score=f"{faces[0][4]:.2f}") if faces else tr("no face"))
     if record.mask:
-        figures.append("mask")
+        figures.append(tr("mask"))
     lines = [Content.assemble(name, "  ", "  ".join(figures))]
     if record.crop is not None:
-        hand = " by hand" if is_crop_by_hand(record) else ""
         width, height = record.content_size
-        lines.append(Content.styled(f"crop {width}×{height}{hand}", STYLES["note"]))
+        said = tr("crop {width}×{height}", width=width, height=height)
+        if is_crop_by_hand(record):
+            said = tr("crop {width}×{height} by hand", width=width, height=height)
+        lines.append(Content.styled(said, STYLES["note"]))
     if not record.keep:
-        lines.append(Content.styled("✗ rejected: it is not trained", STYLES["error"]))
+        lines.append(Content.styled("✗ " + tr("rejected: it is not trained"), STYLES["error"]))
     if record.status == "broken":
-        lines.append(Content.styled(f"⚠ broken: {visible_text(record.reason)}", STYLES["warning"]))
+        said = tr("broken: {reason}", reason=visible_text(record.reason))
+        lines.append(Content.styled(f"⚠ {said}", STYLES["warning"]))
     problems = session.problems_of(record)
     lines += [Content.styled(f"⚠ {each.message}", STYLES["warning"]) for each in problems]
     return _BREAK.join(lines)
@@ -131,23 +146,13 @@ def build_tags(record: ImageRecord) -> Content:
     for tag in record.tags:
         mark = "+" if tag in hand.add else "↑" if tag in hand.first else ""
         shown.append(Content.assemble((mark, STYLES["accent"]), visible_text(tag)))
-    tags = Content.assemble(_or_none(""), "") if not shown else Content(" · ").join(shown)
+    tags = Content(" · ").join(shown) if shown else _or_none("")
     gone = [tag for tag in hand.remove if tag not in record.tags]
     if not gone:
         return tags
-    taken = " · ".join(visible_text(tag) for tag in gone)
-    return _BREAK.join([tags, Content.styled(f"taken out by hand: {taken}", STYLES["note"])])
-
-
-def _describe_prompt(spec: Spec, has_parts: bool, num_tokens: int) -> Content | None:
-    if num_tokens > CHUNK_TOKENS:
-        said = f"longer than the {CHUNK_TOKENS} tokens that are read at once"
-        return Content.styled(said, STYLES["warning"])
-    if not has_parts:
-        return None
-    rest = "shuffled" if spec.prompt.shuffle_caption else "may be left out"
-    return Content.styled(f"kept in brackets, the rest {rest}", STYLES["note"])
+    taken = tr("taken out by hand: {tags}", tags=" · ".join(visible_text(tag) for tag in gone))
+    return _BREAK.join([tags, Content.styled(taken, STYLES["note"])])
 
 
 def _or_none(text: str) -> Content:
-    return Content(text) if text else Content.styled("none", STYLES["note"])
+    return Content(text) if text else Content.styled(tr("none"), STYLES["note"])

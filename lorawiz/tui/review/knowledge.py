@@ -1,11 +1,10 @@
 """What models and measurements say about the images: read from files, never computed anew."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from lorawiz.dataset.cleaning import apply_rules
+from lorawiz.dataset.cleaning import RawWords, apply_rules
 from lorawiz.dataset.evidence import FaceBox, load_faces
-from lorawiz.dataset.facts import load_facts
 from lorawiz.dataset.problems import ImageProblem, find_image_problems
 from lorawiz.dataset.records import ImageRecord
 from lorawiz.dataset.settling import load_raw_words
@@ -23,34 +22,43 @@ class Knowledge:
     """None when nobody has looked for any."""
     machine: Mapping[str, PartWords] = field(default_factory=dict)
     """The words that models and rules give."""
+    sharpness: Mapping[str, float] = field(default_factory=dict)
+    """As dataset/facts.py measures it."""
 
 
 def load_knowledge(project: Project, spec: Spec, records: Sequence[ImageRecord]) -> Knowledge:
     """Read everything; takes seconds for 100,000 images. Raises LorawizError and OSError."""
     faces = load_faces(project, spec.crop.detector)
-    problems = find_problems(project, spec, records, faces)
-    return Knowledge(problems, faces, _find_machine_words(project, spec, records))
+    looked = look_at_images(project, spec, records, faces)
+    raw = load_raw_words(project, spec, records)
+    return replace(looked, machine=find_machine_words(raw, spec, records))
 
 
-def find_problems(
+def look_at_images(
     project: Project,
     spec: Spec,
     records: Sequence[ImageRecord],
     faces: Mapping[str, Sequence[FaceBox]] | None,
-) -> dict[str, Sequence[ImageProblem]]:
-    """What is wrong with those that are trained, as `lorawiz check` tells it."""
+) -> Knowledge:
+    """What measurements say of all, and what is wrong with those that are trained.
+
+    Problems are as `lorawiz check` tells them; of words nothing is known here.
+    """
+    from lorawiz.dataset.facts import load_facts  # numpy: the first picture does without
+
+    facts = load_facts(project, records)
     trained = [record for record in records if record.is_trained]
-    facts = load_facts(project, trained)
     by_path: dict[str, list[ImageProblem]] = {}
     for problem in find_image_problems(trained, facts, faces, spec.crop.min_score):
         by_path.setdefault(problem.image_path, []).append(problem)
-    return dict(by_path)
+    sharpness = {image_path: each.sharpness for image_path, each in facts.items()}
+    return Knowledge(dict(by_path), faces, sharpness=sharpness)
 
 
-def _find_machine_words(
-    project: Project, spec: Spec, records: Sequence[ImageRecord]
+def find_machine_words(
+    raw: Mapping[str, RawWords], spec: Spec, records: Sequence[ImageRecord]
 ) -> dict[str, PartWords]:
-    raw = load_raw_words(project, spec, records)
+    """The words that models and rules give, by image path."""
     cleaned = apply_rules(raw, spec.clean, spec.project)
     machine: dict[str, PartWords] = {}
     for record in records:

@@ -8,7 +8,6 @@ from PIL import Image, ImageDraw
 
 from lorawiz.dataset.buckets import Size
 from lorawiz.dataset.images import load_image
-from lorawiz.dataset.masks import load_mask
 from lorawiz.dataset.records import Crop, ImageRecord, find_image
 from lorawiz.errors import DatasetError
 from lorawiz.paths import Project
@@ -37,6 +36,9 @@ class PictureShelf:
         self._project = project
         self._lock = threading.Lock()
         self._pictures: OrderedDict[tuple[str, str, str, Size], Picture] = OrderedDict()
+        self._close_key: tuple[str, str, int] | None = None
+        self._close: Image.Image | None = None
+        """The picture that is looked at closely, at the size that this needs."""
 
     def load(self, record: ImageRecord, size_px: Size) -> Picture:
         """The picture of exactly `size_px`. Raises DatasetError for one that cannot be shown."""
@@ -48,11 +50,35 @@ class PictureShelf:
                 self._pictures.popitem(last=False)
             return picture
 
+    def load_part(
+        self, record: ImageRecord, part: Crop, scale: float, size_px: Size
+    ) -> Image.Image:
+        """A part of the picture at `scale`, of exactly `size_px`; kept, so that one can move in it.
+
+        Raises DatasetError for one that cannot be shown.
+        """
+        with self._lock:
+            size = record.width, record.height
+            # a reduced decode has at least twice as many pixels as asked for
+            min_side = max(1, round(min(size) * min(scale, 1.0) / 2))
+            key = record.image_path, record.sha256, min_side
+            if self._close is None or self._close_key != key:
+                self._close = load_image(find_image(self._project, record), min_side=min_side)
+                self._close_key = key
+            across, down = self._close.width / size[0], self._close.height / size[1]
+            box = part[0] * across, part[1] * down, part[2] * across, part[3] * down
+            how = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BICUBIC
+            return self._close.resize(size_px, how, box)
+
     def _decode(self, record: ImageRecord, size_px: Size) -> Picture:
         path = find_image(self._project, record)
         # load_image keeps twice as many pixels as asked for: half is exactly enough
         image = load_image(path, min_side=max(1, min(size_px) // 2))
         image = image.resize(size_px, Image.Resampling.BICUBIC, reducing_gap=2.0)
+        if not record.mask:
+            return Picture(image, None)
+        from lorawiz.dataset.masks import load_mask  # needs numpy: the first picture does not
+
         try:
             mask = load_mask(self._project, record)
         except DatasetError as error:

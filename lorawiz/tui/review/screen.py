@@ -1,30 +1,30 @@
-"""The review screen: move through the images, look at them, filter and select, set the crop."""
+"""The review screen: move through the images, look at them, and draw what is known of each."""
 
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.binding import BindingType
+from textual.containers import Container, Vertical
 from textual.timer import Timer
 
-from lorawiz.dataset.filters import FilterError, parse_filter
-from lorawiz.dataset.records import Crop, ImageRecord
 from lorawiz.errors import LorawizError
+from lorawiz.families.clip import load_tokenizer
+from lorawiz.tui.background import run_in_background, start_alone
 from lorawiz.tui.images import ImageWidget
-from lorawiz.tui.review import crop_box
+from lorawiz.tui.language import tr
+from lorawiz.tui.review import keys
+from lorawiz.tui.review.choosing import ChoosingScreen
 from lorawiz.tui.review.details import Details
-from lorawiz.tui.review.editing import EditingScreen, name_images
 from lorawiz.tui.review.header import ReviewHeader
 from lorawiz.tui.review.image_list import ImageList
 from lorawiz.tui.review.picture_view import PictureView
 from lorawiz.tui.review.session import ReviewSession
-from lorawiz.tui.screens.asking import Remark, TextScreen
-from lorawiz.tui.screens.base import BaseScreen
+from lorawiz.tui.review.zoom import Zoom
 from lorawiz.tui.widgets.key_lines import KeyLines
 
 PICTURE_DELAY_S = 0.1
@@ -34,24 +34,21 @@ _PROBLEMS_DELAY_S = 0.5
 _MAX_PROBLEMS_S = 1.0
 """Where looking for problems takes longer, it is done once, when the screen opens."""
 _NUM_AHEAD = 2
-_WIDTHS = [(0, "-narrow"), (56, "-normal"), (110, "-wide")]
+_WIDTHS = [(0, "-narrow"), (57, "-normal"), (110, "-wide")]
 """From which width in cells on the screen has a class."""
 
-_ANYWHERE = {"help", "undo", "redo", "scroll_details", "zoom"}
-_CROPPING = {"nudge", "scale", "reset_crop", "save_crop", "leave_crop"}
-_WITHOUT_IMAGES = {"back", "quit", "filter"}
 
-
-class ReviewScreen(EditingScreen):
-    """Draws a ReviewSession; the crop box is a mode in which arrows move the box."""
+class ReviewScreen(ChoosingScreen):
+    """Draws a ReviewSession."""
 
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     DEFAULT_CSS = """
     ReviewScreen {
         layers: base;
         #columns, #body { height: 1fr; }
-        PictureView { width: 2fr; }
-        Details { width: 3fr; }
+        #body { layout: horizontal; }
+        PictureView { width: 2fr; height: 1fr; }
+        Details { width: 3fr; height: 1fr; }
         #list { height: 1; width: 1fr; }
 
         &.-wide {
@@ -59,54 +56,27 @@ class ReviewScreen(EditingScreen):
             Details { width: 44; }
             #list { dock: left; height: 1fr; width: 30; border-right: solid $frame; }
         }
-        &.-narrow Details { width: 1fr; }
-        &.-narrow PictureView { display: none; }
-        &.-zoom PictureView { display: block; width: 1fr; }
+        &.-narrow {
+            #body { layout: vertical; }
+            PictureView { width: 1fr; height: 4fr; }
+            Details { width: 1fr; height: 5fr; }
+        }
+        &.-zoom PictureView { width: 1fr; height: 1fr; }
         &.-zoom Details { display: none; }
         &.-zoom #list { dock: none; height: 1; width: 1fr; border-right: none; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right_square_bracket", "next_finding(1)", "finding", tooltip="next finding"),
-        Binding("left_square_bracket", "next_finding(-1)", show=False, tooltip="finding before"),
-        Binding("n", "next_bare", "untagged", tooltip="next without tags or caption"),
-        Binding("b", "crop", "crop box", tooltip="move the crop box"),
-        Binding("slash", "filter", "filter", tooltip="filter"),
-        Binding("v", "select", "select", tooltip="select, or not any more"),
-        Binding("a", "select_shown", "all", tooltip="select all that are shown"),
-        Binding("z", "zoom", "zoom", tooltip="the picture alone"),
-        Binding("J", "scroll_details(1)", show=False, tooltip="scroll the words down"),
-        Binding("K", "scroll_details(-1)", show=False, tooltip="scroll the words up"),
-        Binding("down,right,j,l", "move(1)", show=False, tooltip="next image"),
-        Binding("up,left,k,h", "move(-1)", show=False, tooltip="image before"),
-        Binding("ctrl+d,pagedown", "move(10)", show=False, tooltip="ten images on"),
-        Binding("ctrl+u,pageup", "move(-10)", show=False, tooltip="ten images back"),
-        Binding("g,home", "move_to_end(0)", show=False, tooltip="first image"),
-        Binding("G,end", "move_to_end(1)", show=False, tooltip="last image"),
-        Binding("left,h", "nudge(-1, 0)", "move", key_display="←↑↓→", tooltip="move the box"),
-        Binding("right,l", "nudge(1, 0)", show=False, tooltip="move the box"),
-        Binding("up,k", "nudge(0, -1)", show=False, tooltip="move the box"),
-        Binding("down,j", "nudge(0, 1)", show=False, tooltip="move the box"),
-        Binding("plus,equals_sign", "scale(1)", "larger", tooltip="a larger box"),
-        Binding("minus", "scale(-1)", "smaller", tooltip="a smaller box"),
-        Binding("r", "reset_crop", "whole picture", tooltip="the whole picture"),
-        Binding("enter", "save_crop", "save", tooltip="save the box"),
-        Binding("escape,q,b", "leave_crop", "leave it", tooltip="leave the box as it was"),
-        Binding("escape", "back", "back", tooltip="back: zoom, selection, filter, then leave"),
-        Binding("q,ctrl+q,ctrl+c", "quit", show=False, tooltip="leave; everything is saved"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = keys.BINDINGS
 
     def __init__(self, session: ReviewSession, image_widget: ImageWidget | None) -> None:
-        super().__init__(session)
+        super().__init__(session, PictureView(session.project, image_widget))
+        self.image_widget = image_widget
         self._header = ReviewHeader(session)
-        self._picture = PictureView(session.project, image_widget)
         self._details = Details(session)
         self._list = ImageList(session)
-        self._keys = KeyLines()
-        self._box: Crop | None = None
-        """The crop box while it is moved."""
         self._pause: Timer | None = None
         """Runs while keys may still follow."""
+        self._is_learning = False
         self._problems_timer: Timer | None = None
         self._problems_s = 0.0
         self._complaint = ""
@@ -114,17 +84,15 @@ class ReviewScreen(EditingScreen):
     def compose(self) -> ComposeResult:
         yield self._header
         with Vertical(id="columns"):
-            with Horizontal(id="body"):
-                yield self._picture
+            with Container(id="body"):
+                yield self.picture
                 yield self._details
             yield self._list
-        yield self._keys
+        yield KeyLines(order=keys.ORDER)
 
     def on_mount(self) -> None:
         self.show_all()
         self.set_interval(_WATCH_S, self._watch)
-        if not self.session.is_known:
-            self.call_after_refresh(self._start_learning)
 
     # drawing
 
@@ -132,55 +100,86 @@ class ReviewScreen(EditingScreen):
         self._header.say(text)
 
     def show_all(self) -> None:
+        current = self.session.current
+        self.leave_box_of_another(current)
+        if current is None:
+            self.zoom = None
+            self.remove_class("-zoom")
         self._header.refresh()
         self._list.refresh()
         self._show_details()
-        self._show_picture()
+        self.draw_now()
+        self.refresh_bindings()
+
+    def show_marks(self) -> None:
+        self._header.refresh()
+        self._list.refresh()
         self.refresh_bindings()
 
     def _show_details(self) -> None:
         if not self.session.records:
-            nothing = "no images here yet: lorawiz add PHOTOS…"
+            nothing = tr("no images here yet: lorawiz add PHOTOS…")
         else:
-            nothing = "no image matches the filter: esc clears it, / changes it"
+            nothing = tr("no image matches the filter: esc clears it, / changes it")
         self._details.show(nothing)
 
-    def _show_picture(self) -> None:
+    def draw_now(self) -> None:
         session = self.session
         near = [session.cursor + step for step in (*range(1, _NUM_AHEAD + 1), -1)]
         ahead = [session.record_at(place) for place in near if 0 <= place < len(session.shown)]
         record = session.current
-        crop = self._box or (record.crop if record is not None else None)
-        self._picture.show(record, crop, () if self._box else ahead)
+        crop = self.box or (record.crop if record is not None else None)
+        self.picture.show(record, crop, () if self.box else ahead, self.zoom or Zoom())
 
-    def _go_to(self, place: int) -> None:
+    def draw_soon(self) -> None:
+        if self._pause is not None:
+            self._pause.stop()
+        self._pause = self.set_timer(PICTURE_DELAY_S, self._settle)
+
+    def go_to(self, place: int) -> None:
         """Only the list moves until no key follows; the first step shows the words at once."""
         if not self.session.move_to(place):
             return
         self._header.refresh()
-        self._list.refresh()
+        self._list.show_move()
+        self.center_zoom()
         if self._pause is None:
             self._show_details()
-        else:
-            self._pause.stop()
-        self._pause = self.set_timer(PICTURE_DELAY_S, self._settle)
+        self.draw_soon()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no picture and no search for problems waits for a pause between keys."""
+        return self._pause is None and self._problems_timer is None
 
     def _settle(self) -> None:
         self._pause = None
         self._show_details()
-        self._show_picture()
+        self.draw_now()
         self.refresh_bindings()
 
     # what others and models say
 
+    @on(PictureView.Drawn)
     def _start_learning(self) -> None:
-        self.run_worker(self._learn(self.session.load_knowledge), group="learn", exclusive=True)
+        """What takes longer is read when the first picture stands."""
+        if not self._is_learning:
+            self._is_learning = True
+            self._learn_anew()
+
+    def _learn_anew(self) -> None:
+        def job() -> None:
+            load_tokenizer()
+            if not self.session.is_known:
+                self.session.load_knowledge()
+
+        start_alone(self, partial(self._learn, job), "learn")
 
     async def _learn(self, job: Callable[[], None]) -> None:
         """Read what is known in a thread, then show it."""
         begin = time.monotonic()
         try:
-            await asyncio.to_thread(job)
+            await run_in_background(job)
         except (LorawizError, OSError) as error:
             self.complain(error)
         self._problems_s = time.monotonic() - begin
@@ -196,7 +195,8 @@ class ReviewScreen(EditingScreen):
             self._problems_timer = self.set_timer(_PROBLEMS_DELAY_S, self._look_again)
 
     def _look_again(self) -> None:
-        self.run_worker(self._learn(self.session.refresh_problems), group="learn", exclusive=True)
+        self._problems_timer = None
+        start_alone(self, partial(self._learn, self.session.refresh_problems), "learn")
 
     async def _watch(self) -> None:
         """Take in what another session, an editor or git changed."""
@@ -210,178 +210,68 @@ class ReviewScreen(EditingScreen):
             self._complaint = str(error)
             return
         self._complaint = ""
+        self.tell_given_way()
         if is_other:
-            self.say("changed elsewhere: read again")
+            self.say(tr("changed elsewhere: read again"))
             self.show_all()
-            self._start_learning()
+            self.session.is_known = False
+            self._learn_anew()
 
     # keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in _CROPPING or self._box is not None:
-            return self._box is not None and action in _CROPPING | {"help"}
-        if action in _ANYWHERE or action not in ACTIONS:
+        if action not in keys.ACTIONS:
             return super().check_action(action, parameters)
-        if action == "filter":
-            return bool(self.session.records)
-        if action in _WITHOUT_IMAGES:
-            return True
+        if self.box is not None or action in keys.CROPPING:
+            return self.box is not None and action in keys.CROPPING
+        if action in keys.ZOOMING:
+            return self._can_zoom(action)
+        if action in keys.NEED_NO_IMAGE:
+            return action != "filter" or bool(self.session.records)
+        return self._can_begin(action)
+
+    def _can_begin(self, action: str) -> bool:
         record = self.session.current
+        if record is None:
+            return False
         if action == "crop":
-            return record is not None and record.status == "ok" and min(record.content_size) > 0
-        return record is not None
+            return record.status == "ok" and min(record.content_size) > 0
+        return action != "zoom" or self.picture.can_show
+
+    def _can_zoom(self, action: str) -> bool:
+        if self.zoom is None or self.session.current is None:
+            return False
+        return action != "pan" or self.zoom.scale is not None
 
     def action_move(self, step: int) -> None:
-        self._go_to(self.session.cursor + step)
+        self.go_to(self.session.cursor + step)
 
     def action_move_to_end(self, end: int) -> None:
-        self._go_to(end * len(self.session.shown))
+        self.go_to(end * len(self.session.shown))
 
     @on(ImageList.Scrolled)
     def _scroll_list(self, event: ImageList.Scrolled) -> None:
-        if self._box is None:
+        if self.box is None:
             self.action_move(event.step)
 
     @on(ImageList.Chosen)
     def _go_to_clicked(self, event: ImageList.Chosen) -> None:
-        if self._box is None:
-            self._go_to(event.place)
-
-    def action_next_finding(self, step: int) -> None:
-        self._jump(self.session.has_finding, step, "no other image with a finding")
-
-    def action_next_bare(self) -> None:
-        self._jump(self.session.build_bare_test(), 1, "no other image without tags or caption")
-
-    def _jump(self, is_wanted: Callable[[ImageRecord], bool], step: int, nothing: str) -> None:
-        place = self.session.find_next(is_wanted, step)
-        if place is None:
-            self.say(nothing)
-        else:
-            self._go_to(place)
-
-    def action_select(self) -> None:
-        self.session.toggle_selected()
-        self._header.refresh()
-        self._list.refresh()
-
-    def action_select_shown(self) -> None:
-        self.session.select_shown()
-        self._header.refresh()
-        self._list.refresh()
+        if self.box is None:
+            self.go_to(event.place)
 
     def action_scroll_details(self, step: int) -> None:
         self._details.scroll_relative(y=4 * step, animate=False)
 
-    def action_zoom(self) -> None:
-        self.toggle_class("-zoom")
-
-    def action_filter(self) -> None:
-        self.app.push_screen(
-            TextScreen("filter", self.session.filter.text, remark=_read_filter), self._set_filter
-        )
-
-    async def _set_filter(self, text: str | None) -> None:
-        if text is None:
-            return
-        wanted, session = parse_filter(text), self.session
-
-        def apply() -> int:
-            if not session.is_known and wanted.text.strip():
-                session.load_knowledge()
-            session.set_filter(wanted)
-            return len(session.shown)
-
-        await self.work(apply)
-        self.say("")
-        self.show_all()
-
     async def action_back(self) -> None:
-        if self.has_class("-zoom"):
-            self.action_zoom()
+        if self.zoom is not None:
+            self.action_leave_zoom()
         elif self.session.selected:
             self.session.selected.clear()
             self.show_all()
         elif self.session.filter.text.strip():
-            await self._set_filter("")
+            await self.set_filter("")
         else:
             self.action_quit()
 
     def action_quit(self) -> None:
         self.leave()
-
-    # the crop box
-
-    def action_crop(self) -> None:
-        record = self.session.current
-        assert record is not None
-        self._set_box(record.crop or crop_box.whole_box((record.width, record.height)))
-        self.say("crop box: - makes it smaller")
-
-    def _set_box(self, box: Crop | None) -> None:
-        self._box = box
-        self._show_picture()
-        self.refresh_bindings()
-
-    def action_nudge(self, across: int, down: int) -> None:
-        record, box = self.session.current, self._box
-        assert record is not None
-        assert box is not None
-        size = record.width, record.height
-        step = crop_box.step_px(size)
-        self._set_box(crop_box.move_box(box, across * step, down * step, size))
-        self._say_box()
-
-    def action_scale(self, direction: int) -> None:
-        record, box = self.session.current, self._box
-        assert record is not None
-        assert box is not None
-        self._set_box(crop_box.scale_box(box, direction, (record.width, record.height)))
-        self._say_box()
-
-    def action_reset_crop(self) -> None:
-        record = self.session.current
-        assert record is not None
-        self._set_box(crop_box.whole_box((record.width, record.height)))
-        self._say_box()
-
-    def _say_box(self) -> None:
-        assert self._box is not None
-        left, top, right, bottom = self._box
-        self.say(f"{right - left}×{bottom - top} at {left}, {top}")
-
-    def action_leave_crop(self) -> None:
-        self._set_box(None)
-        self.say("")
-
-    async def action_save_crop(self) -> None:
-        record, box = self.session.current, self._box
-        assert record is not None
-        size = record.width, record.height
-        crop = None if box == crop_box.whole_box(size) else box
-        self._set_box(None)
-
-        def change(found: ImageRecord, _machine: object) -> ImageRecord:
-            if (found.width, found.height) != size or found.crop == crop:
-                return found
-            return replace(found, crop=crop, hand=replace(found.hand, crop=True))
-
-        await self.edit(f"crop box of {name_images([record])}", [record], change)
-        self.note_new_training()
-
-
-def _read_filter(text: str) -> Remark:
-    try:
-        parse_filter(text)
-    except FilterError as error:
-        return "error", str(error)
-    return "note", 'tag:smile -tag:solo caption:"red" tokens:>75 keep:no finding:* (a or b)'
-
-
-ACTIONS = frozenset(
-    binding.action.partition("(")[0]
-    for screen in (BaseScreen, EditingScreen, ReviewScreen)
-    for binding in screen.BINDINGS
-    if isinstance(binding, Binding)
-)
-"""The actions of the screen's own keys."""

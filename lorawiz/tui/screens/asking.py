@@ -13,8 +13,11 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from lorawiz.errors import visible_text
+from lorawiz.tui.language import tr
+from lorawiz.tui.tags.finding import find_fuzzy
 from lorawiz.tui.theme import STYLES, Tone
 
+_MOST_LINES = 100
 _MOST_SUGGESTED = 5
 _LINE_BREAK = visible_text("\n")
 
@@ -149,7 +152,9 @@ class TextScreen(_AskScreen):
         remark: Callable[[str], Remark] = lambda text: ("note", ""),
     ) -> None:
         """`words` to complete, most wanted first, with how often each is there."""
-        keys = "enter saves · tab completes · esc leaves" if words else "enter saves · esc leaves"
+        keys = tr("enter saves · esc leaves")
+        if words:
+            keys = tr("enter saves · tab completes · esc leaves")
         super().__init__(title, value, keys)
         self._words = [(visible_text(word), count) for word, count in words]
         self._suggested: list[str] = []
@@ -201,30 +206,37 @@ def suggest(piece: str, words: Sequence[tuple[str, int]]) -> list[str]:
 
 
 class PickScreen(_AskScreen):
-    """Asks for one of several words; what is typed narrows them down."""
+    """Asks for one of several words; a few of its letters narrow them down, best ones first."""
 
     def __init__(self, title: str, words: Sequence[tuple[str, str]]) -> None:
         """`words` are (word, note); the answer is the word as it was given."""
-        super().__init__(title, "", "type to find · ↑↓ · enter takes it · esc leaves")
-        self._words = words
-        self._fitting: list[str] = []
+        super().__init__(title, "", tr("type to find · ↑↓ · enter takes it · esc leaves"))
+        self._words = [(word, note, visible_text(word)) for word, note in words]
+        self._wanted = ""
+        self._fitting = self._words
 
     def show_lines(self) -> None:
-        wanted = self._input.value.strip().casefold()
-        fitting = [each for each in self._words if wanted in visible_text(each[0]).casefold()]
-        self._fitting = [word for word, _ in fitting]
+        wanted = self._input.value.strip()
+        # what a longer text fits to, the shorter one did
+        among = self._fitting if wanted.startswith(self._wanted) else self._words
+        self._wanted = wanted
+        self._fitting = find_fuzzy(wanted, among, lambda each: each[2])
         self.put_lines(
             [
-                Content.assemble(visible_text(word), (f"  {note}" if note else "", STYLES["note"]))
-                for word, note in fitting
+                Content.assemble(shown, (f"  {note}" if note else "", STYLES["note"]))
+                for _, note, shown in self._fitting[:_MOST_LINES]
             ]
         )
-        self.say(("note", "" if fitting else "nothing like that is there"))
+        num_more = len(self._fitting) - _MOST_LINES
+        if not self._fitting:
+            self.say(("note", tr("nothing like that is there")))
+        else:
+            self.say(("note", tr("and {num} more", num=num_more) if num_more > 0 else ""))
 
     def answer(self) -> None:
         at = self._lines.highlighted
         if at is not None and at < len(self._fitting):
-            self.dismiss(self._fitting[at])
+            self.dismiss(self._fitting[at][0])
 
     @on(OptionList.OptionSelected)
     def _take_by_mouse(self) -> None:

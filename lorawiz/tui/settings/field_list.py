@@ -1,38 +1,23 @@
 """The settings of a group, or what was found: name, value, marks."""
 
-from dataclasses import dataclass
-
-from textual import events
 from textual.content import Content
-from textual.message import Message
-from textual.widget import Widget
+from textual.geometry import Offset
 
 from lorawiz.tui.language import tr, tr_count
 from lorawiz.tui.settings.rows import Row
 from lorawiz.tui.settings.session import SettingsSession
 from lorawiz.tui.settings.words import visible_lines
 from lorawiz.tui.theme import STYLES
+from lorawiz.tui.widgets.cursor_list import CursorList
 
 _MARKS_CELLS = 5
 _GAP = "  "
 
 
-class FieldList(Widget):
+class FieldList(CursorList):
     """A title, then a line a setting; only those that fit are ever drawn."""
 
     DEFAULT_CSS = "FieldList { padding: 0 1; }"
-
-    @dataclass
-    class Chosen(Message):
-        """A line was clicked."""
-
-        place: int
-
-    @dataclass
-    class Scrolled(Message):
-        """The wheel was turned."""
-
-        step: int
 
     def __init__(self, session: SettingsSession) -> None:
         super().__init__(id="fields")
@@ -53,20 +38,9 @@ class FieldList(Widget):
             lines.append(self._build_line(rows[place], names[place], width))
         return Content("\n").join(lines)
 
-    def on_click(self, event: events.Click) -> None:
-        offset = event.get_content_offset(self)
-        if offset is not None and offset.y:
-            place = self._first + offset.y - 1
-            if place < len(self._session.shown):
-                self.post_message(self.Chosen(place))
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self.post_message(self.Scrolled(1))
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self.post_message(self.Scrolled(-1))
+    def find_place(self, offset: Offset) -> int | None:
+        place = self._first + offset.y - 1
+        return place if offset.y and place < len(self._session.shown) else None
 
     def _build_title(self) -> Content:
         session = self._session

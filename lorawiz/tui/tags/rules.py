@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from lorawiz.dataset.cleaning import RawWords, apply_rules
 from lorawiz.dataset.evidence import find_evidence
 from lorawiz.dataset.records import Hand, ImageRecord, Words
 from lorawiz.dataset.settling import load_raw_words
@@ -20,6 +19,7 @@ from lorawiz.spec import Spec
 from lorawiz.spec.document import build_spec, parse_spec, read_spec_text
 from lorawiz.spec.rule_edits import RuleEdit, append_rule, edit_rules, list_rules, write_rule_edit
 from lorawiz.tui.language import tr
+from lorawiz.tui.review.knowledge import find_machine_words
 from lorawiz.tui.review.session import ReviewSession
 from lorawiz.tui.tags.actions import TagAction, extend_rule
 
@@ -170,26 +170,6 @@ def write_rule(session: ReviewSession, plan: RulePlan, what: str) -> int:
     session.spec = plan.spec
     session.knowledge = replace(session.knowledge, machine=plan.after)
     return num_changed
-
-
-def find_machine_words(
-    raw: Mapping[str, RawWords], spec: Spec, records: Sequence[ImageRecord]
-) -> dict[str, PartWords]:
-    """The words that models and rules give, by image path."""
-    cleaned = apply_rules(raw, spec.clean, spec.project)
-    machine: dict[str, PartWords] = {}
-    for record in records:
-        words = raw.get(record.image_path)
-        if words is None:
-            continue
-        said = cleaned[record.image_path]
-        # most images have just these words: one object for both
-        tags = record.tags if said.tags == record.tags else said.tags
-        # of a part that neither a model nor the user's files speak of, nothing is known
-        machine[record.image_path] = PartWords(
-            said.caption if words.caption else None, tags if words.tags else None
-        )
-    return machine
 
 
 def load_machine_words(session: ReviewSession) -> None:

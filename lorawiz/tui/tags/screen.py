@@ -180,8 +180,8 @@ class TagsScreen(TagCommands):
     def action_move_to_end(self, end: int) -> None:
         self._go_to(end * len(self.model.rows))
 
-    @on(TagTable.Pointed)
-    def _go_to_clicked(self, event: TagTable.Pointed) -> None:
+    @on(TagTable.Chosen)
+    def _go_to_clicked(self, event: TagTable.Chosen) -> None:
         if self.model.prepared is None:
             self._go_to(event.place)
 

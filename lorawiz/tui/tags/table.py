@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from textual import events
 from textual.content import Content
+from textual.geometry import Offset
 from textual.message import Message
-from textual.widget import Widget
 
 from lorawiz.dataset.tag_report import TagCount
 from lorawiz.errors import visible_text
@@ -13,6 +12,7 @@ from lorawiz.tui.language import tr
 from lorawiz.tui.tags.model import TagsModel
 from lorawiz.tui.tags.rows import SIGNS, Mark
 from lorawiz.tui.theme import STYLES, Tone
+from lorawiz.tui.widgets.cursor_list import CursorList
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _SHARE_CELLS = 5
@@ -33,22 +33,10 @@ class _Columns:
     marks: int
 
 
-class TagTable(Widget):
+class TagTable(CursorList):
     """Name, count, share, a bar and marks of each tag; a head line tells the order."""
 
     DEFAULT_CSS = "TagTable { height: 1fr; padding: 0 1; }"
-
-    @dataclass
-    class Pointed(Message):
-        """A line was clicked."""
-
-        place: int
-
-    @dataclass
-    class Scrolled(Message):
-        """The wheel was turned."""
-
-        step: int
 
     class HeadClicked(Message):
         """The head line was clicked."""
@@ -79,23 +67,12 @@ class TagTable(Widget):
             lines.append(self._build_line(count, columns, is_current=place == cursor))
         return Content("\n").join(lines)
 
-    def on_click(self, event: events.Click) -> None:
-        offset = event.get_content_offset(self)
-        if offset is None:
-            return
+    def find_place(self, offset: Offset) -> int | None:
         place = self._first + offset.y - 1
         if offset.y == 0:
             self.post_message(self.HeadClicked())
-        elif place < len(self._model.rows):
-            self.post_message(self.Pointed(place))
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self.post_message(self.Scrolled(1))
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self.post_message(self.Scrolled(-1))
+            return None
+        return place if place < len(self._model.rows) else None
 
     def _measure(self) -> _Columns:
         width = self.size.width - 2

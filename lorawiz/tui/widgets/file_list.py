@@ -1,39 +1,25 @@
 """The names of a folder, a line each; only those that fit are ever drawn."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from textual import events
 from textual.content import Content
-from textual.message import Message
-from textual.widget import Widget
+from textual.geometry import Offset
 
 from lorawiz.errors import visible_text
 from lorawiz.tui.folders import HERE, UP, Entry, FolderView
 from lorawiz.tui.language import tr
 from lorawiz.tui.theme import STYLES, Tone
+from lorawiz.tui.widgets.cursor_list import CursorList
 from lorawiz.wording import show_bytes
 
 _GAP = "  "
 _MOST_RIGHT_CELLS = 20
 
 
-class FileList(Widget):
+class FileList(CursorList):
     """Marks and names at the left; sizes, and what folders hold, at the right."""
 
     DEFAULT_CSS = "FileList { height: 1fr; }"
-
-    @dataclass
-    class Chosen(Message):
-        """A line was clicked."""
-
-        place: int
-
-    @dataclass
-    class Scrolled(Message):
-        """The wheel was turned."""
-
-        step: int
 
     def __init__(self, view: FolderView) -> None:
         super().__init__(id="files")
@@ -62,18 +48,9 @@ class FileList(Widget):
             lines.append(empty)
         return Content("\n").join(lines)
 
-    def on_click(self, event: events.Click) -> None:
-        offset = event.get_content_offset(self)
-        if offset is not None and self._first + offset.y < len(self._view.shown):
-            self.post_message(self.Chosen(self._first + offset.y))
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self.post_message(self.Scrolled(1))
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self.post_message(self.Scrolled(-1))
+    def find_place(self, offset: Offset) -> int | None:
+        place = self._first + offset.y
+        return place if place < len(self._view.shown) else None
 
     def _explain_empty(self) -> Content | None:
         view = self._view

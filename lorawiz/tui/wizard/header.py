@@ -1,52 +1,58 @@
 """The first line: which project, of which kind, where it lies, and that all is saved."""
 
+from pathlib import Path
+
 from textual.content import Content
-from textual.widget import Widget
 
 from lorawiz.errors import visible_text
 from lorawiz.paths import Project
 from lorawiz.preflight.survey import Survey
 from lorawiz.tui.language import tr
-from lorawiz.tui.theme import STYLES, Tone
+from lorawiz.tui.theme import STYLES
+from lorawiz.tui.widgets.saying_line import SayingLine
 
 _GAP = "  "
+_LEAST_ROOT_CELLS = 8
 
 
-class WizardHeader(Widget):
+class WizardHeader(SayingLine):
     """One line; at its right end stands what happened last, else that everything is saved."""
-
-    DEFAULT_CSS = "WizardHeader { height: 1; padding: 0 1; }"
 
     def __init__(self, project: Project) -> None:
         super().__init__()
-        self._root = visible_text(str(project.root))
+        self._root = visible_text(_from_home(project.root))
         self._survey: Survey | None = None
-        self._said: tuple[str, Tone] = ("", "note")
 
     def show(self, survey: Survey) -> None:
         self._survey = survey
-        self.refresh()
-
-    def say(self, text: str, tone: Tone = "note") -> None:
-        """Say what happened; it stays until something else does."""
-        self._said = visible_text(text), tone
         self.refresh()
 
     def render(self) -> Content:
         width, survey = self.size.width, self._survey
         kinds = (survey.name, survey.template, survey.family) if survey is not None else ()
         about = " · ".join(part for part in kinds if part)
-        text, tone = self._said
-        said = Content.styled(text or f"● {tr('saved')}", STYLES[tone if text else "accent"])
-        said = said.truncate(max(width // 2, 1), ellipsis=True)
         left = Content.assemble(("lorawiz", STYLES["note"]), _GAP, (about, "bold"))
-        room = width - left.cell_length - said.cell_length - 2 * len(_GAP)
-        if room >= 8:
-            root = Content.styled(_shorten(self._root, room), STYLES["note"])
-            left = Content.assemble(left, _GAP, root)
-        left = left.truncate(max(width - said.cell_length - len(_GAP), 1), ellipsis=True)
-        gap = " " * max(width - left.cell_length - said.cell_length, 0)
-        return Content.assemble(left, gap, said)
+        text, tone = self.said
+        if text:
+            right = Content.styled(text, STYLES[tone])
+            right = right.truncate(max(width * 2 // 3, 1), ellipsis=True)
+        else:
+            right = Content.styled(f"● {tr('saved')}", STYLES["accent"])
+            room = width - left.cell_length - right.cell_length - 2 * len(_GAP)
+            if room >= _LEAST_ROOT_CELLS:
+                root = Content.styled(_shorten(self._root, room), STYLES["note"])
+                right = Content.assemble(root, _GAP, right)
+        left = left.truncate(max(width - right.cell_length - len(_GAP), 1), ellipsis=True)
+        gap = " " * max(width - left.cell_length - right.cell_length, 0)
+        return Content.assemble(left, gap, right)
+
+
+def _from_home(root: Path) -> str:
+    """`~/loras/lyq`."""
+    try:
+        return f"~/{root.relative_to(Path.home())}"
+    except (ValueError, RuntimeError):
+        return str(root)
 
 
 def _shorten(path: str, cells: int) -> str:

@@ -1,6 +1,6 @@
 """The form of a new project: template, folder, name, trigger, class word; then the wizard."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual import events
 from textual.app import ComposeResult
@@ -16,6 +16,7 @@ from lorawiz.tui.screens.asking import PickScreen, Remark, TextScreen
 from lorawiz.tui.screens.base import BaseScreen
 from lorawiz.tui.theme import STYLES, Tone
 from lorawiz.tui.widgets.key_lines import KeyLines
+from lorawiz.tui.wizard.about import ABOUT_KEYS, judge
 from lorawiz.tui.wizard.answers import Answers
 
 _ROWS = ("template", "folder", "name", "trigger", "class_word", "create")
@@ -33,8 +34,8 @@ def _help(row: str) -> str:
     }[row]
 
 
-class NewProjectScreen(BaseScreen[Project]):
-    """Leaves with the project that was made, or with None."""
+class NewProjectScreen(BaseScreen[Project | Literal["demo"]]):
+    """Leaves with the project that was made, with "demo" where that is offered, or with None."""
 
     DEFAULT_CSS = """
     NewProjectScreen {
@@ -49,13 +50,15 @@ class NewProjectScreen(BaseScreen[Project]):
         Binding("up,k,shift+tab", "move(-1)", show=False, tooltip="answer before"),
         Binding("g,home", "go_to(0)", show=False, tooltip="first answer"),
         Binding("G,end", "go_to(-1)", show=False, tooltip="create"),
+        Binding("d", "demo", "demo", tooltip="see the whole job on bundled photos first"),
         Binding("escape", "quit", "leave", tooltip="leave; nothing is made"),
         Binding("q,ctrl+q,ctrl+c", "quit", show=False, tooltip="leave; nothing is made"),
     ]
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, offers_demo: bool = False) -> None:
         super().__init__()
         self.answers = answers
+        self.offers_demo = offers_demo
         if not answers.template:
             answers.template = list_templates()[0].name
         self.row = next((row for row in _ROWS if self._is_wanted(row)), "create")
@@ -81,6 +84,14 @@ class NewProjectScreen(BaseScreen[Project]):
         self.row = _ROWS[place]
         self.show()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "demo":
+            return self.offers_demo
+        return super().check_action(action, parameters)
+
+    def action_demo(self) -> None:
+        self.leave("demo")
+
     def action_quit(self) -> None:
         self.leave(None)
 
@@ -98,7 +109,11 @@ class NewProjectScreen(BaseScreen[Project]):
             def remark(typed: str) -> Remark:
                 trial = Answers(**{**vars(self.answers), row: typed.strip()})
                 said = trial.find_mistakes().get(row, "")
-                return ("error", said) if said else ("note", _help(row))
+                if said:
+                    return "error", said
+                if f"project.{row}" in ABOUT_KEYS:
+                    return judge(f"project.{row}", typed.strip())
+                return "note", _help(row)
 
             self.app.push_screen(
                 TextScreen(tr(title), visible_text(shown), remark=remark), self._take
@@ -150,8 +165,9 @@ class AnswerList(Widget):
                 ]
         lines += [Content(), self._mark("create", Content(tr("create the project")))]
         lines += [Content(), Content.styled(f"   {_help(self._form.row)}", STYLES["note"])]
-        demo = tr("lorawiz demo shows the whole job on bundled photos")
-        lines += [Content(), Content.styled(f"   {demo}", STYLES["note"])]
+        if self._form.offers_demo:
+            demo = tr("d: first see the whole job on bundled photos, in about two minutes")
+            lines += [Content(), Content.styled(f"   {demo}", STYLES["note"])]
         return Content("\n").join(lines)
 
     def on_click(self, event: events.Click) -> None:

@@ -2,8 +2,9 @@
 
 from contextlib import suppress
 
-from lorawiz.paths import Project, write_atomically
-from lorawiz.preflight.survey import STEPS, StepName, Survey
+from lorawiz.paths import Project
+from lorawiz.preflight.standing import STEPS, StepName
+from lorawiz.preflight.survey import Survey
 
 
 def find_place(project: Project, survey: Survey) -> StepName:
@@ -17,6 +18,7 @@ def find_place(project: Project, survey: Survey) -> StepName:
 
 
 def keep_place(project: Project, name: StepName) -> None:
-    """Land here next time."""
+    """Land here next time. Written at every move, so it waits for no disk."""
     with suppress(OSError):  # a project on a read-only disk can be looked at too
-        write_atomically(project.private / "wizard-step", name + "\n")
+        project.private.mkdir(exist_ok=True)
+        (project.private / "wizard-step").write_text(name + "\n", "utf-8")

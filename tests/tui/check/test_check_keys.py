@@ -52,12 +52,12 @@ def project(tmp_path: Path) -> Project:
 @pytest.mark.parametrize("key", ["f", "enter"])
 def test_a_fix_sets_its_setting_and_says_what_it_was(project: Project, key: str) -> None:
     async def fix(pilot: CheckPilot) -> None:
-        warnings = ["alpha-scale", "learning-rate-unusual"]
+        warnings = ["learning-rate-unusual", "alpha-scale"]
         assert codes_of(pilot) == [LEFT[0], *warnings, LEFT[1]]
         await go_to(pilot, "alpha-scale")
         assert "f network.alpha: 1 → 2" in screen_text(pilot)
         await press_key(pilot, key)
-        assert codes_of(pilot) == [LEFT[0], warnings[1], LEFT[1]]
+        assert codes_of(pilot) == [LEFT[0], warnings[0], LEFT[1]]
         assert "network.alpha: 1 → 2" in screen_text(pilot).splitlines()[0]
 
     play(project, fix)
