@@ -208,11 +208,11 @@ def suggest(piece: str, words: Sequence[tuple[str, int]]) -> list[str]:
 class PickScreen(_AskScreen):
     """Asks for one of several words; a few of its letters narrow them down, best ones first."""
 
-    def __init__(self, title: str, words: Sequence[tuple[str, str]]) -> None:
-        """`words` are (word, note); the answer is the word as it was given."""
+    def __init__(self, title: str, words: Sequence[tuple[str, str]], now: str = "") -> None:
+        """`words` are (word, note); the answer is the word as it was given. It begins at `now`."""
         super().__init__(title, "", tr("type to find · ↑↓ · enter takes it · esc leaves"))
         self._words = [(word, note, visible_text(word)) for word, note in words]
-        self._wanted = ""
+        self._wanted, self._now = "", now
         self._fitting = self._words
 
     def show_lines(self) -> None:
@@ -227,6 +227,9 @@ class PickScreen(_AskScreen):
                 for _, note, shown in self._fitting[:_MOST_LINES]
             ]
         )
+        words = [word for word, _, _ in self._fitting[:_MOST_LINES]]
+        if not wanted and self._now in words:
+            self._lines.highlighted = words.index(self._now)
         num_more = len(self._fitting) - _MOST_LINES
         if not self._fitting:
             self.say(("note", tr("nothing like that is there")))

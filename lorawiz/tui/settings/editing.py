@@ -114,7 +114,7 @@ class EditingScreen(BaseScreen[None]):
             elif choice is not None and choice != now:
                 await self.change(setting, choice, seen)
 
-        self.app.push_screen(PickScreen(setting.key, words), obey)
+        self.app.push_screen(PickScreen(setting.key, words, now), obey)
 
     def _ask_value(self, setting: FormField) -> None:
         seen = self.session.state

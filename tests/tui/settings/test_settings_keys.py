@@ -133,8 +133,8 @@ def test_a_switch_is_switched(project: Project, key: str) -> None:
         (["right"], "cosine_with_restarts"), (["l", "l"], "polynomial"), (["left"], "linear"),
         (["h", "h"], "constant_with_warmup"), (["space"], "cosine_with_restarts"),
         (["right"] * len(LR_SCHEDULERS), "cosine"), (["h"] * 4, "adafactor"),
-        (["enter", *"lin", "enter"], "linear"), (["enter", *["down"] * 3, "enter"], "cosine"),
-        (["enter", "escape"], "cosine"),
+        (["enter", *"lin", "enter"], "linear"), (["enter", "down", "enter"], "cosine_with_restarts"),
+        (["enter", "enter"], "cosine"), (["enter", "escape"], "cosine"),
     ],
 )  # fmt: skip
 def test_usual_texts_are_stepped_through_or_picked(
@@ -150,7 +150,7 @@ def test_usual_texts_are_stepped_through_or_picked(
 @pytest.mark.parametrize(
     ("keys", "precision"),
     [
-        (["right"], "no"), (["left"], "fp16"), (["enter", "down", "enter"], "fp16"),
+        (["right"], "no"), (["left"], "fp16"), (["enter", "up", "enter"], "fp16"),
         (["enter", *"no", "enter"], "no"), (["space"] * 3, "bf16"),
     ],
 )  # fmt: skip
