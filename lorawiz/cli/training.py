@@ -9,6 +9,7 @@ from lorawiz.cli.output import fetch_model, print_json
 from lorawiz.cli.report import iter_report_lines
 from lorawiz.errors import RunError
 from lorawiz.families.checkpoints import HUB_FILES, find_checkpoint
+from lorawiz.loras.reading import find_lora
 from lorawiz.paths import Project
 from lorawiz.preflight.check import Report, check_project
 from lorawiz.preflight.last_check import keep_check
@@ -100,6 +101,8 @@ def find_models(project: Project, spec: Spec) -> Models:
     }
     if spec.base.vae:
         models["vae"] = (spec.base.vae, find_checkpoint(spec.base.vae, project))
+    if spec.network.weights:
+        models["weights"] = (spec.network.weights, find_lora(spec.network.weights, project))
     return models
 
 

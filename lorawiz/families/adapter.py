@@ -19,12 +19,14 @@ from lorawiz.families.conditioning import Framing, TextConditioning
 
 @dataclass(frozen=True)
 class LoraTarget:
-    """One Linear or 1×1 convolution that a LoRA reaches."""
+    """One Linear or convolution that a LoRA may reach."""
 
     key: str
     """kohya's name: `lora_unet_…`, `lora_te_…`, or `lora_te1_…` and `lora_te2_…`."""
     parent: nn.Module
     attribute: str
+    is_attention: bool = True
+    """In a transformer: reached by default. Others only where convolutions are."""
 
     @property
     def module(self) -> nn.Module:

@@ -15,17 +15,14 @@ class FamilySize:
     """One size of a family: its configs, how a file shows it, and what it weighs."""
 
     configs: Path
-    """Folder with one .json a part (`FamilyCard.parts`), as diffusers and transformers write it."""
+    """Folder with one .json a part (`FamilyCard.parts`), as diffusers and transformers write it, and
+    layers.json: all that an adapter may reach (`lorawiz.loras.layout`)."""
     unet_width: int
     """Channels behind the U-Net's first convolution: tells the sizes apart."""
     context_dim: int
     """Width of the text embeddings: 768 in SD1, 1024 in SD2, 2048 in SDXL."""
     num_parameters: tuple[int, int, int]
     """(U-Net, text encoders, VAE)."""
-    num_lora_modules: tuple[int, int]
-    """Modules that a LoRA reaches at default targets: (U-Net, text encoders)."""
-    lora_width_sum: tuple[int, int]
-    """Sum over those modules of (inputs + outputs): rank × this = LoRA parameters."""
     activation_bytes: tuple[float, float]
     """(a, b): an fp32 step at batch 1 keeps a·x + b·x² bytes for its backward pass, x in units of
     256×256 pixels. From saved-tensor hooks on the meta device at 256 and 512 px."""

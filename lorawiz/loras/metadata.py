@@ -15,9 +15,25 @@ from typing import Any
 
 import lorawiz
 from lorawiz.families.card import PENULTIMATE, FamilyCard, Prediction
+from lorawiz.spec.network import Kind, NetworkTable
 from lorawiz.spec.optimizers import find_optimizer, optimizer_arguments, sets_own_rate
 from lorawiz.spec.tables import Spec
 from lorawiz.spec.training import TrainTable
+
+_MODULES: dict[Kind, tuple[str, dict[str, Any]]] = {
+    "lora": ("networks.lora", {}),
+    "locon": ("networks.lora", {}),
+    "dora": ("lycoris.kohya", {"algo": "lora", "dora_wd": True}),
+    "loha": ("lycoris.kohya", {"algo": "loha"}),
+    "lokr": ("lycoris.kohya", {"algo": "lokr"}),
+    "oft": ("lycoris.kohya", {"algo": "diag-oft"}),
+}
+_NETWORK_ARGS = (
+    "conv_dim", "conv_alpha", "rank_dropout", "module_dropout", "block_dims", "block_alphas",
+    "conv_block_dims", "conv_block_alphas", "down_lr_weight", "mid_lr_weight", "up_lr_weight",
+    "block_lr_zero_threshold", "loraplus_lr_ratio", "loraplus_unet_lr_ratio",
+    "loraplus_text_encoder_lr_ratio",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,16 +115,35 @@ def _run_values(spec: Spec, run: RunFacts) -> dict[str, Any]:
 
 def _network_values(spec: Spec, card: FamilyCard) -> dict[str, Any]:
     return {
-        "network_module": "networks.lora",
+        **_kind_values(spec.network),
         "network_dim": spec.network.dim,
         "network_alpha": spec.network.alpha,
         "network_dropout": spec.network.dropout or None,
+        "scale_weight_norms": spec.network.scale_weight_norms,
         "v2": card.is_v2,
         "base_model_version": card.names[_prediction(spec, card)].base_model_version,
         "clip_skip": spec.base.clip_skip
         if card.reads_clip_skip and spec.base.clip_skip > 1
         else None,
     }
+
+
+def _kind_values(network: NetworkTable) -> dict[str, Any]:
+    """Which module of sd-scripts makes such a network, and its arguments."""
+    module, arguments = _MODULES[network.kind]
+    arguments = {**arguments, "factor": network.factor} if network.kind == "lokr" else arguments
+    given = {**arguments, **{key: getattr(network, key) for key in _NETWORK_ARGS}}
+    if network.wide_dim:
+        given["conv_dim"] = network.wide_dim
+        # readers take 1 where none is named
+        given["conv_alpha"] = network.conv_alpha or network.wide_dim * network.alpha / network.dim
+    shown = {key: _as_argument(value) for key, value in given.items() if value}
+    return {"network_module": module, "network_args": shown or None}
+
+
+def _as_argument(value: object) -> str:
+    """As it is typed behind `--network_args key=`."""
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _train_values(spec: Spec) -> dict[str, Any]:

@@ -24,6 +24,8 @@ from lorawiz.families.checkpoints import (
 from lorawiz.families.clip.counting import count_prompt_tokens
 from lorawiz.families.resolution import resolve_base
 from lorawiz.hub import is_hub_id
+from lorawiz.loras.layout import Layer, Placed, find_wrong_lengths, load_layers, place_adapters
+from lorawiz.loras.reading import LoraFile, find_lora, read_lora
 from lorawiz.paths import Project
 from lorawiz.preflight.machine import MachineFacts
 from lorawiz.spec import Spec
@@ -132,6 +134,39 @@ class Inspection:
     @property
     def size_facts(self) -> FamilySize:
         return FAMILIES[self.family].sizes[self.size]
+
+    @property
+    def layers(self) -> Sequence[Layer]:
+        """Every layer of the base that an adapter may reach."""
+        return [
+            layer for layers in load_layers(self.size_facts.configs).values() for layer in layers
+        ]
+
+    @cached_property
+    def weights(self) -> LoraFile | ModelError | None:
+        """The LoRA to go on from, why it cannot be used, or None when none is set."""
+        name = self.spec.network.weights
+        try:
+            return read_lora(find_lora(name, self.project)) if name else None
+        except ModelError as error:
+            return error
+
+    @cached_property
+    def placed(self) -> Sequence[Placed]:
+        """The layers that are trained. Block lists of a wrong length leave nothing."""
+        network, spec = self.spec.network, self.spec
+        if find_wrong_lengths(network, self.family):
+            return []
+        file = self.weights if network.dim_from_weights else None
+        ranks = file.ranks if isinstance(file, LoraFile) else None
+        layers = load_layers(self.size_facts.configs)
+        trained = {"unet": spec.trains_unet, "text_encoder": spec.trains_text_encoder}
+        return [
+            placed
+            for part, each in layers.items()
+            if trained[part]
+            for placed in place_adapters(network, each, ranks)
+        ]
 
     def find_part_of_trigger(self, prompt: str) -> int | None:
         """Index of the comma part that holds the trigger, or None."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from lorawiz.dataset.buckets import Size, count_buckets, fit_bucket
 from lorawiz.families import FAMILIES
+from lorawiz.loras.layout import count_parameters, count_tensors
 from lorawiz.preflight.inspection import Inspection
 from lorawiz.runs.folder import list_runs
 from lorawiz.runs.view import load_view
@@ -65,7 +66,7 @@ def build_plan(at: Inspection) -> Plan:
     """The plan of the project as it stands."""
     count = at.count
     num_parameters = _num_lora_parameters(at)
-    num_tensors = 3 * sum(_per_trained_part(at, at.size_facts.num_lora_modules))
+    num_tensors = count_tensors(at.spec.network.kind) * len(at.placed)
     lora_bytes = num_parameters * _SAVE_BYTES[at.spec.train.save_precision]
     lora_bytes += num_tensors * _TENSOR_OVERHEAD_BYTES
     state_bytes = math.ceil(num_parameters * (_LORA_BYTES_A_PARAMETER + _optimizer_bytes(at)))
@@ -93,12 +94,8 @@ def build_plan(at: Inspection) -> Plan:
     )
 
 
-def _per_trained_part(at: Inspection, values: tuple[int, int]) -> tuple[int, int]:
-    return values[0] * at.spec.trains_unet, values[1] * at.spec.trains_text_encoder
-
-
 def _num_lora_parameters(at: Inspection) -> int:
-    return at.spec.network.dim * sum(_per_trained_part(at, at.size_facts.lora_width_sum))
+    return sum(count_parameters(at.spec.network, each) for each in at.placed)
 
 
 def _latents_bytes(at: Inspection) -> int:

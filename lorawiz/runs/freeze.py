@@ -14,7 +14,7 @@ from lorawiz.spec.document import dump_spec
 from lorawiz.spec.tables import Spec
 
 Models = dict[str, tuple[str, Path]]
-"""base and vae: (name in the spec, path on this machine)."""
+"""base, vae and the weights to go on from: (name in the spec, path on this machine)."""
 
 
 def freeze_run(

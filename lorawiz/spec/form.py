@@ -17,9 +17,9 @@ from lorawiz.spec.document import LISTED_TABLES, parse_value
 from lorawiz.spec.tables import Spec
 
 Kind = Literal[
-    "switch", "choice", "integer", "number", "text", "list", "pairs", "number or pair"
+    "switch", "choice", "integer", "number", "text", "list", "numbers", "pairs", "number or pair"
 ]  # fmt: skip
-"""How a value is edited. `list` holds texts, `pairs` text by text, and both are typed as TOML."""
+"""How a value is edited. `list` holds texts, `numbers` numbers, `pairs` text by text: typed as TOML."""
 
 OWN_KEYS = frozenset(
     {
@@ -187,6 +187,8 @@ def _build_field(group: str, name: str, about: Mapping[str, Any]) -> FormField:
     first = kinds[0]
     given = first.get("enum", [first["const"]] if "const" in first else [])
     kind: Kind = "choice" if given else _KINDS[first["type"]]
+    if kind == "list" and first["items"]["type"] != "string":
+        kind = "numbers"
     if len(kinds) > 1:
         # the one union there is: a number, or a list of two
         assert [each["type"] for each in kinds] == ["integer", "array"], f"{group}.{name}: {about}"

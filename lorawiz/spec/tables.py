@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from lorawiz.spec.annotating import CaptionTable, CropTable, CutoutTable, TagTable
 from lorawiz.spec.cleaning import CleanRule
+from lorawiz.spec.network import NetworkTable
 from lorawiz.spec.table import Colour, Count, Positive, Share, Side, Table, as_float
 from lorawiz.spec.training import TrainTable
 from lorawiz.spec.validating import ValidationTable
@@ -130,34 +131,6 @@ class PromptTable(Table):
     @classmethod
     def _whole_steps(cls, value: object) -> object:
         return as_float(value)
-
-
-class NetworkTable(Table):
-    """The adapter that is trained."""
-
-    kind: Literal["lora"] = "lora"
-    """The kind of adapter."""
-    dim: Annotated[int, Field(ge=1, le=1024)] = 16
-    """The rank: more holds more detail, in a larger file. 8 to 32 for a face."""
-    alpha: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 8.0
-    """Scales the LoRA by alpha / dim. Half of dim is a common choice."""
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    """Share of the adapter's inputs that are zeroed in training."""
-    train_unet_only: bool = False
-    """Leave the text encoder as it is: faster, and its outputs can be cached."""
-    train_text_encoder_only: bool = False
-    """Leave the U-Net as it is."""
-
-    @field_validator("alpha", mode="before")
-    @classmethod
-    def _whole_alpha(cls, value: object) -> object:
-        return as_float(value)
-
-    @model_validator(mode="after")
-    def _something_to_train(self) -> Self:
-        if self.train_unet_only and self.train_text_encoder_only:
-            raise ValueError("train_unet_only and train_text_encoder_only leave nothing to train")
-        return self
 
 
 class SampleTable(Table):

@@ -1,7 +1,7 @@
 """One run's inputs, frozen: what the trainer reads from its folder before torch is loaded."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from lorawiz.families.card import FamilyCard
 from lorawiz.families.checkpoints import Checkpoint, find_checkpoint, inspect_checkpoint
 from lorawiz.families.resolution import resolve_base
 from lorawiz.loras.metadata import BaseFacts, RunFacts, build_metadata, legacy_model_hash
+from lorawiz.loras.reading import LoraFile, find_lora, read_lora
 from lorawiz.paths import Project
 from lorawiz.runs.folder import RunFolder
 from lorawiz.runs.manifest import read_manifest
@@ -37,8 +38,16 @@ class Job:
     count: StepCount
     checkpoint: Checkpoint
     vae: Path | None
+    weights: LoraFile | None
+    """The LoRA that training goes on from."""
     manifest: dict[str, Any]
     started_at: float
+
+    @property
+    def ranks(self) -> Mapping[str, tuple[int, float]] | None:
+        """(dim, alpha) by key, where another file decides them."""
+        takes_them = self.spec.network.dim_from_weights and self.weights is not None
+        return self.weights.ranks if takes_them and self.weights else None
 
     @property
     def vae_sha256(self) -> str:
@@ -83,6 +92,11 @@ def _list_parts(record: ImageRecord, spec: Spec) -> list[str]:
     return [part for line in lines for part in (line.split(separator) if separator else [line])]
 
 
+def _load_weights(spec: Spec, project: Project) -> LoraFile | None:
+    name = spec.network.weights
+    return read_lora(find_lora(name, project)) if name else None
+
+
 def load_job(run: RunFolder) -> Job:
     """Read a run's folder. Raises LorawizError for what is not as it was frozen."""
     project = run.project
@@ -100,6 +114,7 @@ def load_job(run: RunFolder) -> Job:
         count=count_steps(spec, split.trained),
         checkpoint=checkpoint,
         vae=find_checkpoint(spec.base.vae, project) if spec.base.vae else None,
+        weights=_load_weights(spec, project),
         manifest=read_manifest(run.manifest),
         started_at=time.time(),
     )

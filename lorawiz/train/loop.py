@@ -48,12 +48,17 @@ def run_loop(trainer: Trainer) -> str:
         is_sound = guard.judge(plan, loss, grad_norm)
         trainer.image_losses.end_step(is_sound)
         trainer.models.rates.set_rates(plan.step)
+        scaled: int | None = None
         if is_sound:
             optimizer.step()
+            scaled = trainer.models.network.limit_norms()
         lr = effective_rate(trainer.models.optimizer)
         optimizer.zero_grad()
         now = time.perf_counter()
-        _log_step(trainer, plan, loss=loss, lr=lr, grad_norm=grad_norm, step_s=now - last_end)
+        _log_step(
+            trainer, plan, loss=loss, lr=lr, grad_norm=grad_norm, step_s=now - last_end,
+            scaled=scaled,
+        )  # fmt: skip
         if plan.ends_epoch or plan.step == job.count.total_steps:
             images = trainer.image_losses.end_epoch()
             trainer.journal.write("image_loss", epoch=plan.epoch, images=images)
@@ -184,14 +189,16 @@ def _find_timesteps(trainer: Trainer, batch: Sequence[Item]) -> list[int]:
 
 
 def _log_step(
-    trainer: Trainer, plan: StepPlan, *, loss: float, lr: float, grad_norm: float, step_s: float
-) -> None:
+    trainer: Trainer, plan: StepPlan, *, loss: float, lr: float, grad_norm: float, step_s: float,
+    scaled: int | None,
+) -> None:  # fmt: skip
+    optional = {} if scaled is None else {"keys_scaled": scaled}
     memory = {"memory_bytes": psutil.Process().memory_info().rss}
     if trainer.device.type == "cuda":
         memory["device_memory_bytes"] = torch.cuda.max_memory_allocated(trainer.device)
     trainer.journal.write(
         "step", step=plan.step, epoch=plan.epoch, loss=loss, lr=lr, grad_norm=grad_norm,
-        step_s=round(step_s, 6), **memory,
+        step_s=round(step_s, 6), **memory, **optional,
     )  # fmt: skip
 
 

@@ -1,90 +1,66 @@
-"""The LoRA: a low-rank path beside each frozen layer (Hu et al. 2021, arXiv:2106.09685).
+"""All that is trained beside the base, by kohya's keys: injected, counted, saved and put back."""
 
-Shape suffixes: R rank, I inputs, O outputs.
-"""
-
-import math
-from collections.abc import Iterable, Iterator
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from lorawiz.errors import RunError
 from lorawiz.families.adapter import LoraTarget
 from lorawiz.loras.file import RawTensor
-from lorawiz.spec.tables import NetworkTable
-from lorawiz.train.frozen import is_plain_cpu, lora_matmul
+from lorawiz.loras.layout import Layer, Part, Placed, place_adapters
+from lorawiz.spec.network import NetworkTable
+from lorawiz.train.layers import LAYERS, AdapterLayer, LoraLayer
+from lorawiz.train.layers.base import Settings
 
-Part = Literal["unet", "text_encoder"]
 _RAW_DTYPES = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
 
 
-class LoraLayer(nn.Module):
-    """A frozen Linear or 1×1 convolution plus `scale · up(down(x))`.
+@dataclass(frozen=True)
+class LearningGroup:
+    """Weights that share a learning rate: that of their part, times `lr_weight`."""
 
-    `down` starts as kaiming-uniform (a=√5), `up` as zeros, so that training starts at the base
-    model. Both are fp32 whatever the base's dtype.
-    """
-
-    def __init__(self, base: nn.Module, dim: int, alpha: float, dropout: float) -> None:
-        super().__init__()
-        assert isinstance(base, nn.Linear | nn.Conv2d)
-        self.base: nn.Linear | nn.Conv2d = base
-        self.scale = alpha / dim
-        self.dropout = dropout
-        outputs, inputs = base.weight.shape[:2]
-        self.down_RI = nn.Parameter(torch.empty(dim, inputs))
-        self.up_OR = nn.Parameter(torch.zeros(outputs, dim))
-        nn.init.kaiming_uniform_(self.down_RI, a=math.sqrt(5))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x is [..., I] for a Linear, [B, I, H, W] for a convolution; I becomes O."""
-        if isinstance(self.base, nn.Conv2d):
-            return self._project(x.movedim(1, -1)).movedim(-1, 1)
-        return self._project(x)
-
-    def _project(self, x: Tensor) -> Tensor:
-        weight_OI, bias_O = self.base.weight.flatten(1), self.base.bias
-        has_dropout = self.dropout > 0 and self.training
-        if is_plain_cpu(x) and not has_dropout:
-            return lora_matmul(x, weight_OI, bias_O, self.down_RI, self.up_OR, self.scale)
-        dropped = nn.functional.dropout(x, self.dropout) if has_dropout else x
-        low = nn.functional.linear(dropped, self.down_RI.to(_compute_dtype(x)))
-        high = nn.functional.linear(low, self.up_OR.to(low.dtype))
-        result: Tensor = nn.functional.linear(x, weight_OI, bias_O) + high * self.scale
-        return result
-
-
-def _compute_dtype(x: Tensor) -> torch.dtype:
-    """What the low-rank path computes in: autocast casts by itself, elsewhere as its input is."""
-    return torch.float32 if torch.is_autocast_enabled(x.device.type) else x.dtype
+    part: Part
+    lr_weight: float
+    weights: list[nn.Parameter]
 
 
 class LoraNetwork:
-    """All layers of one LoRA, by kohya's key."""
+    """All layers of one adapter, by kohya's key."""
 
-    def __init__(self, table: NetworkTable) -> None:
+    def __init__(
+        self, table: NetworkTable, ranks: Mapping[str, tuple[int, float]] | None = None
+    ) -> None:
+        """`ranks` maps keys to (dim, alpha) where another file decides them."""
         self._table = table
-        self.layers: dict[str, LoraLayer] = {}
+        self._ranks = ranks
+        self.layers: dict[str, AdapterLayer] = {}
         self._parts: dict[str, Part] = {}
+        self._lr_weights: dict[str, float] = {}
 
     def inject(self, part: Part, targets: Iterable[LoraTarget], device: torch.device) -> None:
-        """Put a LoraLayer in place of every target. Draws from torch's global generator."""
-        for target in list(targets):
-            layer = LoraLayer(
-                target.module, self._table.dim, self._table.alpha, self._table.dropout
-            )
-            layer.down_RI.data = layer.down_RI.data.to(device)
-            layer.up_OR.data = layer.up_OR.data.to(device)
+        """Put a layer in place of every target. Draws from torch's global generator."""
+        by_key = {target.key: target for target in targets}
+        layers = [describe_layer(target) for target in by_key.values()]
+        for placed in place_adapters(self._table, layers, self._ranks):
+            target = by_key[placed.layer.key]
+            layer = self._make(target.module, placed)
+            for weight in layer.weights.values():
+                weight.data = weight.data.to(device)
             setattr(target.parent, target.attribute, layer)
             self.layers[target.key] = layer
             self._parts[target.key] = part
+            self._lr_weights[target.key] = placed.lr_weight
+
+    def _make(self, base: nn.Module, placed: Placed) -> AdapterLayer:
+        return LAYERS[self._table.kind](base, Settings.of(self._table, placed))
 
     def iter_weights(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Every trained matrix by name, in a fixed order."""
         for key, layer in self.layers.items():
-            yield f"{key}.lora_down.weight", layer.down_RI
-            yield f"{key}.lora_up.weight", layer.up_OR
+            for name, weight in layer.weights.items():
+                yield f"{key}.{name}", weight
 
     def part_weights(self, part: Part) -> list[nn.Parameter]:
         """The trained matrices of one part."""
@@ -94,15 +70,58 @@ class LoraNetwork:
             if self._parts[name.partition(".")[0]] == part
         ]
 
-    def load_weights(self, tensors: dict[str, Tensor]) -> None:
+    def list_groups(self) -> list[LearningGroup]:
+        """The trained matrices by learning rate; the U-Net's come first."""
+        groups: dict[tuple[Part, float], list[nn.Parameter]] = {}
+        for part in ("unet", "text_encoder"):
+            for key, layer in self.layers.items():
+                if self._parts[key] != part:
+                    continue
+                for name, weight in layer.weights.items():
+                    ratio = find_lr_ratio(self._table, part) if name in layer.second else 1.0
+                    groups.setdefault((part, self._lr_weights[key] * ratio), []).append(weight)
+        return [LearningGroup(part, factor, each) for (part, factor), each in groups.items()]
+
+    def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back what `iter_weights` gave. Names and shapes must be the same."""
         for name, weight in self.iter_weights():
             weight.data.copy_(tensors[name].reshape(weight.shape))
+
+    def start_from(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over a file's tensors; layers that it has not start as new ones.
+
+        Raises RunError for tensors of other shapes than here.
+        """
+        for key, layer in self.layers.items():
+            for name, weight in layer.weights.items():
+                given = tensors.get(f"{key}.{name}")
+                if given is None:
+                    continue
+                if given.numel() != weight.numel():
+                    raise RunError(
+                        f"network.weights: {key}.{name} is {list(given.shape)}, here it is "
+                        f"{list(weight.shape)}",
+                        "take it out: lorawiz unset network.weights",
+                    )
+                weight.data.copy_(given.reshape(weight.shape))
 
     def set_training(self, training: bool) -> None:
         """Dropout on or off."""
         for layer in self.layers.values():
             layer.training = training
+
+    def limit_norms(self) -> int | None:
+        """After a step: scale down what `scale_weight_norms` finds too large. Returns how many.
+
+        None where it is not set.
+
+        Max-norm regularisation as in sd-scripts: both matrices by the root of the excess.
+        """
+        most = self._table.scale_weight_norms
+        if most is None:
+            return None
+        layers = [layer for layer in self.layers.values() if isinstance(layer, LoraLayer)]
+        return int(torch.stack([layer.limit_norm(most) for layer in layers]).sum())
 
     def fits(self, dtype: torch.dtype) -> bool:
         """Whether every weight is finite when it is rounded to `dtype`."""
@@ -112,17 +131,25 @@ class LoraNetwork:
         )
 
     def export(self, dtype: torch.dtype) -> dict[str, RawTensor]:
-        """The file's tensors: kohya's keys and shapes, and `.alpha` for each layer.
+        """The file's tensors: the keys and shapes of its kind, and `.alpha` for each layer."""
+        return {
+            f"{key}.{name}": _raw(tensor, dtype)
+            for key, layer in self.layers.items()
+            for name, tensor in layer.tensors().items()
+        }
 
-        Matrices of 1×1 convolutions get their two last dimensions of 1 back.
-        """
-        tensors: dict[str, RawTensor] = {}
-        for key, layer in self.layers.items():
-            tail = (1, 1) if isinstance(layer.base, nn.Conv2d) else ()
-            for name, weight in (("lora_down", layer.down_RI), ("lora_up", layer.up_OR)):
-                tensors[f"{key}.{name}.weight"] = _raw(weight.reshape(*weight.shape, *tail), dtype)
-            tensors[f"{key}.alpha"] = _raw(torch.tensor(self._table.alpha), dtype)
-        return tensors
+
+def find_lr_ratio(table: NetworkTable, part: Part) -> float:
+    """How much faster the second matrices learn: LoRA+ (Hayou et al. 2024, arXiv:2402.12354)."""
+    own = table.loraplus_unet_lr_ratio if part == "unet" else table.loraplus_text_encoder_lr_ratio
+    return own or table.loraplus_lr_ratio or 1.0
+
+
+def describe_layer(target: LoraTarget) -> Layer:
+    """A target without its module."""
+    module = target.module
+    assert isinstance(module, nn.Linear | nn.Conv2d)
+    return Layer(target.key, tuple(module.weight.shape), target.is_attention)
 
 
 def _raw(tensor: Tensor, dtype: torch.dtype) -> RawTensor:

@@ -4,7 +4,7 @@ Which names there are, and what is known of each, is data: lorawiz/spec/optimize
 """
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,26 +20,22 @@ from lorawiz.spec.optimizers import (
 from lorawiz.spec.tables import Spec
 from lorawiz.spec.training import TrainTable
 from lorawiz.train.arguments import MISUSE, list_arguments, misuse, refuse_unknown
-from lorawiz.train.network import LoraNetwork, Part
+from lorawiz.train.network import LearningGroup, LoraNetwork
 
 _ARGS_KEY = "train.optimizer_args"
-_PARTS: tuple[Part, ...] = ("unet", "text_encoder")
 _NOT_TO_SET = ("self", "params", "lr", "named_parameters")
 
 
 def build_optimizer(spec: Spec, network: LoraNetwork) -> torch.optim.Optimizer:
-    """The optimizer over the network, with one parameter group for each trained part.
+    """The optimizer over the network, with one parameter group for each learning rate.
 
     Raises RunError for a missing package, a class that is none, and arguments that do not suit.
     """
-    weights = {part: network.part_weights(part) for part in _PARTS}
-    return make_optimizer(spec.train, {part: each for part, each in weights.items() if each})
+    return make_optimizer(spec.train, network.list_groups())
 
 
-def make_optimizer(
-    train: TrainTable, weights: dict[Part, list[torch.nn.Parameter]]
-) -> torch.optim.Optimizer:
-    """The optimizer over `weights` by part; see `build_optimizer`."""
+def make_optimizer(train: TrainTable, learning: Sequence[LearningGroup]) -> torch.optim.Optimizer:
+    """The optimizer over groups of weights; see `build_optimizer`."""
     entry = find_optimizer(train.optimizer_type)
     made = load_class(train.optimizer_type, entry.class_path, torch.optim.Optimizer)
     ours = (*_NOT_TO_SET, *entry.fixed)
@@ -47,7 +43,7 @@ def make_optimizer(
     refuse_unknown(_ARGS_KEY, train.optimizer_type, made, given, ours)
     try:
         optimizer: torch.optim.Optimizer = made(
-            _list_groups(train, weights),
+            _list_groups(train, learning),
             lr=None if sets_own_rate(train) else train.learning_rate,
             **{**entry.fixed, **given},
         )
@@ -108,13 +104,11 @@ def is_averaging(optimizer: torch.optim.Optimizer) -> bool:
     return all(callable(getattr(optimizer, name, None)) for name in ("train", "eval"))
 
 
-def _list_groups(
-    train: TrainTable, weights: dict[Part, list[torch.nn.Parameter]]
-) -> list[dict[str, Any]]:
+def _list_groups(train: TrainTable, learning: Sequence[LearningGroup]) -> list[dict[str, Any]]:
     if sets_own_rate(train):
-        return [{"params": each} for each in weights.values()]
-    rates = {part: train.part_lr(part) for part in weights}
+        return [{"params": group.weights} for group in learning]
+    rates = [train.part_lr(group.part) * group.lr_weight for group in learning]
     return [
-        {"params": each, "lr": rates[part], "base_lr": rates[part]}
-        for part, each in weights.items()
+        {"params": group.weights, "lr": rate, "base_lr": rate}
+        for group, rate in zip(learning, rates, strict=True)
     ]

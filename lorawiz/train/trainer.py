@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lorawiz.dataset.batches import Item, build_validation_views, iter_steps
@@ -279,13 +280,15 @@ class Trainer:
         spec = self.job.spec
         self._phase("loading the U-Net", 0, 1)
         unet = self.adapter.load_unet(self.job.checkpoint, self.dtype)
-        network = LoraNetwork(spec.network)
+        network = LoraNetwork(spec.network, self.job.ranks)
         torch.manual_seed(spec.train.seed)
         if text_encoder is not None and spec.trains_text_encoder:
             targets = self.adapter.iter_text_targets(text_encoder)
             network.inject("text_encoder", targets, self.device)
         if spec.trains_unet:
             network.inject("unet", self.adapter.iter_unet_targets(unet), self.device)
+        if self.job.weights is not None:
+            network.start_from(load_file(self.job.weights.path))
         freeze_convolutions(unet)
         unet.to(self.device)
         if spec.train.gradient_checkpointing:

@@ -14,10 +14,11 @@ import torch
 from torch import nn
 
 from lorawiz.errors import LorawizError
+from lorawiz.loras.layout import Part
 from lorawiz.spec.document import build_spec
 from lorawiz.spec.tables import Spec
 from lorawiz.train.arguments import MISUSE, misuse
-from lorawiz.train.network import Part
+from lorawiz.train.network import LearningGroup, find_lr_ratio
 from lorawiz.train.optimizers import averaged_weights, make_optimizer
 from lorawiz.train.rates import build_rates, effective_rate
 from lorawiz.train.state import pack_optimizer
@@ -28,26 +29,33 @@ _SIDE = 64
 
 def try_optimizer(spec: Spec, total_steps: int, device: torch.device) -> None:
     """Make two steps as the run would, and pack the state. Raises RunError for what is wrong."""
-    trained: dict[Part, bool] = {
-        "unet": spec.trains_unet, "text_encoder": spec.trains_text_encoder
-    }  # fmt: skip
-    weights = {
-        part: [nn.Parameter(torch.ones(_SIDE, _SIDE, device=device))]
-        for part, is_trained in trained.items()
-        if is_trained
-    }
-    optimizer = make_optimizer(spec.train, weights)
+    groups = [
+        LearningGroup(part, lr_weight, [nn.Parameter(torch.ones(_SIDE, _SIDE, device=device))])
+        for part, lr_weight in _iter_rates(spec)
+    ]
+    weights = [group.weights[0] for group in groups]
+    optimizer = make_optimizer(spec.train, groups)
     rates = build_rates(spec.train, optimizer, total_steps)
     for step in (1, 2):
         with _saying("train.lr_scheduler", spec.train.lr_scheduler):
             rates.set_rates(step)
-        for weight in (each for part in weights.values() for each in part):
+        for weight in weights:
             weight.grad = torch.full_like(weight, 1e-3)
         with _saying("train.optimizer_args", spec.train.optimizer_type):
             optimizer.step()
             effective_rate(optimizer)
     with averaged_weights(optimizer):
-        pack_optimizer({part: each[0] for part, each in weights.items()}, optimizer, rates)
+        pack_optimizer({str(at): weight for at, weight in enumerate(weights)}, optimizer, rates)
+
+
+def _iter_rates(spec: Spec) -> Iterator[tuple[Part, float]]:
+    """Each part that is trained, with what multiplies its learning rate."""
+    trained: dict[Part, bool] = {
+        "unet": spec.trains_unet, "text_encoder": spec.trains_text_encoder
+    }  # fmt: skip
+    for part in (part for part, is_trained in trained.items() if is_trained):
+        # some optimizers take one rate alone: two groups of it are one rate still
+        yield from ((part, weight) for weight in sorted({1.0, find_lr_ratio(spec.network, part)}))
 
 
 @contextmanager

@@ -17,11 +17,12 @@ from lorawiz.families.adapter import Adapter, LoraTarget
 from lorawiz.families.checkpoints import Checkpoint, inspect_checkpoint
 from lorawiz.families.conditioning import Framing, TextConditioning
 from lorawiz.families.random_base import build_random_base, save_folder
-from lorawiz.families.sdxl.adapter import TextEncoders
+from lorawiz.loras.layout import count_parameters, load_layers, place_adapters
 from lorawiz.runs.view import load_view
-from lorawiz.spec.tables import NetworkTable
+from lorawiz.spec.network import Kind, NetworkTable
 from lorawiz.train.network import LoraNetwork
 from tests.families.conftest import TinyFamily
+from tests.support.layers import list_layers, text_encoders
 from tests.support.ldm import save_single_file
 from tests.support.training import make_run, model_hash, train
 
@@ -31,6 +32,12 @@ KOHYA_KEYS = {
     "sd15": ("ab5b4e494b1d3261ae6a5a987dab23cfe5a9d03173b1fad15cb5e550927c7237", 3 * (192 + 72)),
     "sd2": ("dce4c50a2e1b15536f7b496a29db4f2903c361205caa80acab876c8f75a90f42", 3 * (192 + 138)),
     "sdxl": ("28a58261943f99df9ae50e6886a0fd1ed27433c6518dac5a010e5d801b177d29", 3 * (722 + 264)),
+}
+# the same with conv_dim 8
+KOHYA_CONV_KEYS = {
+    "sd15": ("e030f38fdf3f9a66aa8f22f95af7787fa950aa22c391dc9821b105d93472c57d", 1050),
+    "sd2": ("25d1027165b60eb1bd3f7342378722b192d3af1d8f75deada47665a8df4af6f6", 1248),
+    "sdxl": ("ae3cb4aa6ae8f30783555a04e0e87b95d733ab1ed39edcbd84752082bd9b6542", 3156),
 }
 LOADERS: tuple[Callable[[Adapter, Checkpoint], nn.Module], ...] = (
     lambda adapter, base: adapter.load_unet(base, torch.float32),
@@ -53,14 +60,10 @@ def predict(adapter: Adapter, base: Checkpoint, dtype: torch.dtype = torch.float
     return predicted
 
 
-def text_encoders(parts: dict[str, Any]) -> Any:
-    """As the family's adapter would load them."""
-    second = parts.get("text_encoder_2")
-    return parts["text_encoder"] if second is None else TextEncoders(parts["text_encoder"], second)
-
-
 def iter_targets(adapter: Adapter, parts: dict[str, Any]) -> Iterator[LoraTarget]:
-    yield from adapter.iter_unet_targets(parts["unet"])
+    """What a LoRA reaches by default."""
+    unet = adapter.iter_unet_targets(parts["unet"])
+    yield from (target for target in unet if target.is_attention)
     yield from adapter.iter_text_targets(text_encoders(parts))
 
 
@@ -77,6 +80,34 @@ def test_a_full_size_lora_has_kohyas_keys_and_shapes(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_full_size_locon_has_kohyas_keys_and_shapes(family: str) -> None:
+    with torch.device("meta"):
+        parts = build_random_base("full", seed=0, family=family)
+    network = LoraNetwork(NetworkTable(kind="locon", dim=16, alpha=8.0, conv_dim=8))
+    adapter = load_adapter(family)
+    network.inject("unet", adapter.iter_unet_targets(parts["unet"]), torch.device("cpu"))
+    text_targets = adapter.iter_text_targets(text_encoders(parts))
+    network.inject("text_encoder", text_targets, torch.device("cpu"))
+    tensors = network.export(torch.float16)
+    lines = sorted(f"{key} {list(tensor.shape)}" for key, tensor in tensors.items())
+    digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    assert (digest, len(lines)) == KOHYA_CONV_KEYS[family]
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+@pytest.mark.parametrize("kind", ["lora", "locon", "dora", "loha", "lokr", "oft"])
+def test_trained_numbers_are_counted_without_a_model(family: str, kind: Kind) -> None:
+    table = NetworkTable(kind=kind, dim=6, alpha=2.0, conv_dim=3)
+    network = LoraNetwork(table)
+    adapter = load_adapter(family)
+    parts = build_random_base("tiny", seed=0, family=family)
+    network.inject("unet", adapter.iter_unet_targets(parts["unet"]), torch.device("cpu"))
+    layers = load_layers(FAMILIES[family].sizes["tiny"].configs)["unet"]
+    counted = sum(count_parameters(table, placed) for placed in place_adapters(table, layers))
+    assert counted == sum(weight.numel() for _, weight in network.iter_weights())
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
 @pytest.mark.parametrize("size", ["full", "tiny"])
 def test_the_cards_figures_are_those_of_the_models(family: str, size: str) -> None:
     adapter, facts = load_adapter(family), FAMILIES[family].sizes[size]
@@ -86,21 +117,11 @@ def test_the_cards_figures_are_those_of_the_models(family: str, size: str) -> No
     assert facts.num_parameters == tuple(
         sum(p.numel() for p in model.parameters()) for model in models
     )
-    targets = (
-        list(adapter.iter_unet_targets(parts["unet"])),
-        list(adapter.iter_text_targets(text_encoders(parts))),
-    )
-    assert tuple(len(found) for found in targets) == facts.num_lora_modules
-    widths = tuple(sum(sum(_weight(target).shape[:2]) for target in found) for found in targets)
-    assert widths == facts.lora_width_sum
+    layers = load_layers(facts.configs)
+    assert {part: list(each) for part, each in layers.items()} == list_layers(family, size)
     assert parts["unet"].config.cross_attention_dim == facts.context_dim
     assert parts["vae"].config.scaling_factor == adapter.card.latent_factor
     assert set(parts) == set(adapter.card.parts)
-
-
-def _weight(target: LoraTarget) -> Tensor:
-    assert isinstance(target.module, nn.Linear | nn.Conv2d)
-    return target.module.weight
 
 
 def test_the_family_is_recognised_in_both_layouts(tiny: TinyFamily) -> None:

@@ -50,6 +50,7 @@ def test_a_full_prompt_keeps_its_end() -> None:
 def test_projections_are_linear(tmp_path: Path) -> None:
     parts = build_random_base("tiny", seed=0, family="sd2")
     adapter = load_adapter("sd2")
-    modules = [target.module for target in adapter.iter_unet_targets(parts["unet"])]
+    targets = adapter.iter_unet_targets(parts["unet"])
+    modules = [target.module for target in targets if target.is_attention]
     assert all(isinstance(module, torch.nn.Linear) for module in modules)
     assert parts["unet"].config.upcast_attention

@@ -68,6 +68,20 @@ def relabel(**changes: Any) -> Change:
     return change
 
 
+def bring_lora(rank: int) -> Change:
+    """A LoRA of one layer of the tiny base in the project's folder."""
+    key = "lora_unet_down_blocks_0_attentions_0_proj_in"
+    shapes = {
+        f"{key}.lora_down.weight": [rank, 32, 1, 1],
+        f"{key}.lora_up.weight": [32, rank, 1, 1],
+    }
+
+    def change(project: Project) -> None:
+        write_safetensors(project.root / "old.safetensors", shapes)
+
+    return change
+
+
 def remove_image(project: Project) -> None:
     sorted(project.images.iterdir())[0].unlink()
 
@@ -305,6 +319,25 @@ FAILING: dict[str, Sequence[Case]] = {
     "vae-missing": [
         Case({"base.vae": "none.safetensors"}, said="no such model"),
         Case(change=torn_vae, said="not a safetensors file"),
+    ],
+    "block-list-length": [
+        Case({"network.block_dims": "[4, 4]"}, said="block_dims has 2 numbers, and sd15 has 25"),
+        Case({"network.mid_lr_weight": "[1, 1]"}, said="mid_lr_weight has 2 numbers, and sd15 has 1"),
+    ],
+    "target-idle": [Case({"network.targets": '["*atn*"]'}, said="*atn* fits no layer of sd15; names look like lora_unet_")],
+    "network-empty": [
+        Case({"network.targets": '["!*"]'}, said="no layer is left to train"),
+        Case({"network.block_dims": f"[{', '.join('0' * 25)}]", "network.train_unet_only": "true"}, said="no layer"),
+    ],
+    "network-setting-idle": [
+        Case({"network.conv_alpha": "2"}, said="conv_alpha has no effect without conv_dim"),
+        Case({"network.block_lr_zero_threshold": "0.1"}, said="without down_lr_weight"),
+    ],
+    "weights-unusable": [
+        Case({"network.weights": "none.safetensors"}, said="no such LoRA"),
+        Case({"network.weights": "old.safetensors"}, change=bring_lora(5), said="has rank 5 in lora_unet_"),
+        Case({"network.weights": "old.safetensors", "network.kind": "loha"}, change=bring_lora(4), said="is a lora, and network.kind is loha"),
+        Case({"network.weights": "old.safetensors", "network.targets": '["*attn1*"]'}, change=bring_lora(4), said="1 layer not trained here"),
     ],
     "alpha-scale": [
         Case({"network.alpha": "1"}, said="by 0.25"),

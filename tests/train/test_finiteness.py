@@ -173,14 +173,15 @@ def test_weights_too_large_for_fp16_are_saved_in_float(
 
 
 def test_finite_weights_are_not_refused() -> None:
-    from lorawiz.spec.tables import NetworkTable
+    from lorawiz.spec.network import NetworkTable
 
     refuse_diverged(LoraNetwork(NetworkTable()), 1)
     with pytest.raises(RunError, match="diverged"):
         network = LoraNetwork(NetworkTable())
-        from lorawiz.train.network import LoraLayer
+        from lorawiz.train.layers import LoraLayer
+        from lorawiz.train.layers.base import Settings
 
-        layer = LoraLayer(nn.Linear(2, 2), 1, 1.0, 0.0)
+        layer = LoraLayer(nn.Linear(2, 2), Settings(1, 1.0))
         layer.down_RI.data[0, 0] = float("inf")
         network.layers["lora_unet_x"] = layer
         refuse_diverged(network, 1)

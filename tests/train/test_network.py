@@ -5,15 +5,17 @@ import torch
 from torch import nn
 
 from lorawiz.families.adapter import LoraTarget
-from lorawiz.spec.tables import NetworkTable
-from lorawiz.train.network import LoraLayer, LoraNetwork
+from lorawiz.spec.network import NetworkTable
+from lorawiz.train.layers import LoraLayer
+from lorawiz.train.layers.base import Settings
+from lorawiz.train.network import LoraNetwork
 
 
 def make_layer(
     base: nn.Module, dim: int = 3, alpha: float = 6.0, dropout: float = 0.0
 ) -> LoraLayer:
     base.requires_grad_(False)
-    layer = LoraLayer(base, dim, alpha, dropout)
+    layer = LoraLayer(base, Settings(dim, alpha, dropout))
     nn.init.normal_(layer.up_OR)
     return layer
 
@@ -62,7 +64,7 @@ def test_gradients_are_those_of_the_formula(base: nn.Module) -> None:
 def test_a_fresh_layer_changes_nothing() -> None:
     base = nn.Linear(5, 4).requires_grad_(False)
     x = torch.randn(2, 5)
-    assert torch.equal(LoraLayer(base, 3, 1.0, 0.0)(x), base(x))
+    assert torch.equal(LoraLayer(base, Settings(3, 1.0))(x), base(x))
 
 
 def test_dropout_is_on_in_training_and_off_elsewhere() -> None:

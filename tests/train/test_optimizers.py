@@ -19,6 +19,7 @@ from lorawiz.spec.optimizers import OPTIMIZERS, is_missing
 from lorawiz.spec.tables import Spec
 from lorawiz.spec.templates import Template, render_spec
 from lorawiz.train import optimizers as module
+from lorawiz.train.network import LearningGroup
 from lorawiz.train.optimizers import averaged_weights, make_optimizer
 from lorawiz.train.rates import TorchRates, build_rates, effective_rate
 from lorawiz.train.trial import try_optimizer
@@ -57,7 +58,7 @@ def update(optimizer: torch.optim.Optimizer, step: int = 1) -> None:
 
 @pytest.mark.parametrize("name", HERE)
 def test_an_optimizer_is_the_class_that_the_metadata_names(name: str) -> None:
-    optimizer = make_optimizer(spec_of(name).train, {"unet": [make_weight()]})
+    optimizer = make_optimizer(spec_of(name).train, [LearningGroup("unet", 1.0, [make_weight()])])
     assert f"{type(optimizer).__module__}.{type(optimizer).__name__}" == OPTIMIZERS[name].class_path
 
 
@@ -75,7 +76,7 @@ def test_every_optimizer_passes_its_trial(name: str, settings: dict[str, Any]) -
 @pytest.mark.parametrize("name", HERE)
 def test_the_memory_an_optimizer_keeps_is_known(name: str) -> None:
     weight = make_weight()
-    optimizer = make_optimizer(spec_of(name).train, {"unet": [weight]})
+    optimizer = make_optimizer(spec_of(name).train, [LearningGroup("unet", 1.0, [weight])])
     update(optimizer)
     tensors = [v for v in optimizer.state[weight].values() if isinstance(v, torch.Tensor)]
     kept = sum(t.numel() * t.element_size() for t in tensors) / weight.numel()
@@ -90,23 +91,30 @@ def test_what_lorawiz_gives_is_what_the_class_takes(name: str) -> None:
 
 
 def test_sd_scripts_defaults_are_given() -> None:
-    nesterov = make_optimizer(spec_of("SGDNesterov").train, {"unet": [make_weight()]})
+    nesterov = make_optimizer(
+        spec_of("SGDNesterov").train, [LearningGroup("unet", 1.0, [make_weight()])]
+    )
     assert nesterov.defaults["nesterov"] is True
     assert nesterov.defaults["momentum"] == 0.9
     other = spec_of("SGDNesterov", optimizer_args={"momentum": 0.5}).train
-    assert make_optimizer(other, {"unet": [make_weight()]}).defaults["momentum"] == 0.5
+    assert (
+        make_optimizer(other, [LearningGroup("unet", 1.0, [make_weight()])]).defaults["momentum"]
+        == 0.5
+    )
 
 
 def test_arguments_reach_the_optimizer_and_lists_are_tuples() -> None:
     train = make_spec(optimizer_args={"weight_decay": 0.25, "betas": [0.8, 0.9]}).train
-    optimizer = make_optimizer(train, {"unet": [make_weight()]})
+    optimizer = make_optimizer(train, [LearningGroup("unet", 1.0, [make_weight()])])
     assert optimizer.defaults["weight_decay"] == 0.25
     assert optimizer.defaults["betas"] == (0.8, 0.9)
 
 
 def test_a_dotted_path_is_any_class() -> None:
     train = make_spec(optimizer_type="torch.optim.RAdam").train
-    assert isinstance(make_optimizer(train, {"unet": [make_weight()]}), torch.optim.RAdam)
+    assert isinstance(
+        make_optimizer(train, [LearningGroup("unet", 1.0, [make_weight()])]), torch.optim.RAdam
+    )
 
 
 def test_the_case_of_a_name_does_not_matter() -> None:
@@ -183,7 +191,13 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_each_part_keeps_its_own_rate() -> None:
     train = make_spec(unet_lr=2e-4, lr_scheduler="linear").train
-    optimizer = make_optimizer(train, {"unet": [make_weight()], "text_encoder": [make_weight()]})
+    optimizer = make_optimizer(
+        train,
+        [
+            LearningGroup("unet", 1.0, [make_weight()]),
+            LearningGroup("text_encoder", 1.0, [make_weight()]),
+        ],
+    )
     rates = build_rates(train, optimizer, 100)
     rates.set_rates(51)
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([1e-4, 5e-5])
@@ -192,7 +206,9 @@ def test_each_part_keeps_its_own_rate() -> None:
 
 def test_the_rate_that_is_shown_is_what_the_optimizer_found() -> None:
     for name in ("Prodigy", "DAdaptAdam"):
-        optimizer = make_optimizer(spec_of(name).train, {"unet": [make_weight()]})
+        optimizer = make_optimizer(
+            spec_of(name).train, [LearningGroup("unet", 1.0, [make_weight()])]
+        )
         for step in range(1, 9):
             update(optimizer, step)
         assert effective_rate(optimizer) == pytest.approx(optimizer.param_groups[0]["d"])
@@ -202,7 +218,7 @@ def test_the_rate_that_is_shown_is_what_the_optimizer_found() -> None:
 def test_adafactors_rate_is_its_own() -> None:
     train = spec_of("AdaFactor").train
     weight = make_weight()
-    optimizer = make_optimizer(train, {"unet": [weight]})
+    optimizer = make_optimizer(train, [LearningGroup("unet", 1.0, [weight])])
     rates = build_rates(train, optimizer, 100)
     assert effective_rate(optimizer) == 0.0
     rms = float(weight.detach().square().mean().sqrt())
@@ -216,7 +232,7 @@ def test_adafactors_rate_is_its_own() -> None:
 def test_a_dotted_scheduler_sets_the_rates_as_it_would_by_itself() -> None:
     args = {"max_lr": 0.1, "total_steps": 20}
     train = make_spec(lr_scheduler=ONE_CYCLE, lr_scheduler_args=args).train
-    optimizer = make_optimizer(train, {"unet": [make_weight()]})
+    optimizer = make_optimizer(train, [LearningGroup("unet", 1.0, [make_weight()])])
     rates = build_rates(train, optimizer, 20)
     assert isinstance(rates, TorchRates)
     theirs = torch.optim.AdamW([make_weight()], lr=1e-4)
@@ -236,8 +252,8 @@ def test_a_dotted_scheduler_sets_the_rates_as_it_would_by_itself() -> None:
 def test_a_schedule_free_optimizer_shows_its_average_and_steps_on_as_before(name: str) -> None:
     weight, undisturbed = make_weight(), make_weight()
     train = spec_of(name, learning_rate=0.01).train
-    optimizer = make_optimizer(train, {"unet": [weight]})
-    other = make_optimizer(train, {"unet": [undisturbed]})
+    optimizer = make_optimizer(train, [LearningGroup("unet", 1.0, [weight])])
+    other = make_optimizer(train, [LearningGroup("unet", 1.0, [undisturbed])])
     for step in range(1, 13):
         update(optimizer, step)
         update(other, step)
@@ -252,7 +268,7 @@ def test_a_schedule_free_optimizer_shows_its_average_and_steps_on_as_before(name
 
 def test_another_optimizers_weights_are_shown_as_they_are() -> None:
     weight = make_weight()
-    optimizer = make_optimizer(make_spec().train, {"unet": [weight]})
+    optimizer = make_optimizer(make_spec().train, [LearningGroup("unet", 1.0, [weight])])
     with averaged_weights(optimizer):
         assert torch.equal(weight, make_weight())
 

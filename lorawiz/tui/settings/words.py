@@ -12,11 +12,12 @@ _TEXTS = (
     "a number",
     "text",
     'a list of texts: ["one", "two"]',
+    "a list of numbers: [1, 2]",
     'pairs of texts: { "old" = "new" }',
     "a whole number, or [width, height]",
 )
 _KINDS: tuple[Kind, ...] = (
-    "switch", "integer", "number", "text", "list", "pairs", "number or pair",
+    "switch", "integer", "number", "text", "list", "numbers", "pairs", "number or pair",
 )  # fmt: skip
 _NAMES = dict(zip(_KINDS, _TEXTS, strict=True))
 _LARGEST_SAID = 2**53
