@@ -24,7 +24,10 @@ def register(app: typer.Typer) -> None:
         epilog="lorawiz new face-lora lyq --trigger lyq --class-word woman --images ~/photos "
         "--base v1-5-pruned.safetensors"
     )(new)
-    app.command(epilog="lorawiz add ~/photos IMG_0012.jpg 'more/**/*.png' photos.zip")(add)
+    app.command(
+        epilog="lorawiz add ~/photos IMG_0012.jpg 'more/**/*.png' photos.zip; "
+        "lorawiz add --subset class --reg ~/drawn-by-the-base"
+    )(add)
 
 
 def new(
@@ -73,12 +76,24 @@ def add(
         ..., metavar="PATH…", help="Images, folders, zip files, or patterns such as '**/*.jpg'."
     ),
     link: bool = typer.Option(False, "--link", help="Link to the files in place of copying."),
+    subset: str = typer.Option(
+        "", "--subset", metavar="NAME", help="Into images/NAME/, a folder with settings of its own."
+    ),
+    is_reg: bool = typer.Option(
+        False,
+        "--reg",
+        help="With --subset: class images, which show the class without the trigger.",
+    ),
     as_json: bool = JSON,
 ) -> None:
     """Bring images in, byte for byte, with the captions and tags beside them."""
     project = this_project()
+    if is_reg and not subset:
+        raise ProjectError("--reg needs --subset NAME", "lorawiz add --subset class --reg PHOTOS…")
     found = find_sources([Path(path).expanduser() for path in paths])
-    report = add_sources(project.root, found, link)
+    if subset:
+        _add_subset(project, subset, is_reg)
+    report = add_sources(project.root, found, link, subset)
     if as_json:
         print_json(
             {
@@ -183,7 +198,24 @@ def find_sources(paths: list[Path]) -> "Found":
     return replace(found, sources=list(read_sidecars(found.sources)))
 
 
-def add_sources(root: Path, found: "Found", link: bool) -> "AddReport":
+def _add_subset(project: "Project", name: str, is_reg: bool) -> None:
+    """Give the folder its table in lorawiz.toml. Raises LorawizError."""
+    from pydantic import ValidationError
+
+    from lorawiz.spec.subset_edits import add_subset
+    from lorawiz.spec.subsets import SubsetTable
+
+    try:
+        table = SubsetTable(image_dir=f"images/{name}", is_reg=is_reg)
+    except ValidationError as error:
+        raise ProjectError(
+            f"--subset {visible_text(name)}: not the name of a folder", "lorawiz add --subset class"
+        ) from error
+    if add_subset(project.spec, table):
+        typer.echo(f"lorawiz.toml: [[dataset.subsets]] {table.image_dir}", err=True)
+
+
+def add_sources(root: Path, found: "Found", link: bool, subset: str = "") -> "AddReport":
     """Bring the images in and say on stderr what became of them."""
     from lorawiz.dataset.adding import add_images
     from lorawiz.dataset.decoding import DecoderPool
@@ -191,7 +223,9 @@ def add_sources(root: Path, found: "Found", link: bool) -> "AddReport":
 
     try:
         with DecoderPool() as decoders, progress("adding") as on_progress:
-            report = add_images(Project(root), found.sources, link, on_progress, decoders.look_at)
+            report = add_images(
+                Project(root), found.sources, link, on_progress, decoders.look_at, subset
+            )
     except (KeyboardInterrupt, OSError):
         typer.echo("stopped: what was added so far stays; the same command goes on", err=True)
         raise

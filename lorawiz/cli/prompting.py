@@ -47,7 +47,7 @@ def prompts(
 
     project = this_project()
     spec, dataset = load_spec(project.spec), read_dataset(project)
-    split = split_records(spec.validation, dataset.trained)
+    split = split_records(spec, dataset.trained)
     records = split.trained
     chosen = {_find_record(name, dataset).image_path for name in image}
     if not records:
@@ -104,9 +104,10 @@ def _iter_items(
     spec: "Spec", records: "Sequence[ImageRecord]", chosen: set[str], epochs: range
 ) -> "Iterator[Item]":
     """Views by epoch, then sorted by image; says which are not reached."""
-    from lorawiz.dataset.batches import iter_epoch
+    from lorawiz.dataset.batches import count_views, iter_epoch
 
-    num_images = len(chosen) or len(records)
+    wanted = [r for r in records if not chosen or r.image_path in chosen]
+    num_views = count_views(spec, records, wanted)
     for epoch in epochs:
         plans = iter_epoch(spec, records, epoch)
         views = [item for plan in plans for batch in plan.batches for item in batch]
@@ -114,7 +115,7 @@ def _iter_items(
             views = [item for item in views if item.record.image_path in chosen]
         views.sort(key=lambda item: (item.record.image_path, item.repeat))
         yield from views
-        unseen = num_images * spec.dataset.num_repeats - len(views)
+        unseen = num_views - len(views)
         if unseen:
             typer.echo(
                 f"the run ends in epoch {epoch}: {show_count(unseen, 'prompt')} of it never seen",

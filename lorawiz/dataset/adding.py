@@ -73,8 +73,9 @@ def add_images(
     link: bool = False,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     look_at: LookAt = look_at,
+    subset: str = "",
 ) -> AddReport:
-    """Copy (or link) `sources` into images/ and write their lines.
+    """Copy (or link) `sources` into images/, or images/SUBSET/, and write their lines.
 
     The same bytes are added once. A name that is taken gets a number; names are taken whatever
     their ending, case or Unicode form, as masks and sidecars go by the name alone. What cannot
@@ -88,7 +89,7 @@ def add_images(
     with ExitStack() as stack:
         archives = _open_archives(stack, sources)
         _check_space(project, archives, sources)
-        adding = _Adding(project)
+        adding = _Adding(project, subset)
         stack.enter_context(adding.saved_at_the_end())
         folder = None if link else stack.enter_context(_temporary_folder(project))
         reader = SourceReader(project, archives, folder, adding.hashes, look_at)
@@ -103,8 +104,9 @@ def add_images(
 class _Adding:
     """The main thread's part: names, lines, and when to write them."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, subset: str) -> None:
         dataset = read_dataset(project)
+        self._folder = project.images / subset
         self.report = AddReport()
         # what was broken is looked at again: a decoder may have been installed since
         self._broken = {r.sha256: r for r in dataset.records if r.status == "broken"}
@@ -200,7 +202,7 @@ class _Adding:
     def _place(self, source: Source, brought: Brought) -> str:
         """Put the file under images/ and return its path as dataset.jsonl writes it."""
         for name in self._iter_names(source.name):
-            target = self._project.images / name
+            target = self._folder / name
             image_path = relative_image_path(self._project, target)
             if self._put(source, brought, target, image_path):
                 if name != source.name:
@@ -221,6 +223,7 @@ class _Adding:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(source.path.resolve())
         else:
+            target.parent.mkdir(parents=True, exist_ok=True)
             return _move(brought.file, target)
         return True
 
@@ -231,7 +234,8 @@ class _Adding:
             number = self._next_numbers.get(key, 1)
             self._next_numbers[key] = number + 1
             numbered = numbered_name(name, number)
-            if name_key(f"images/{numbered}") not in self._names:
+            image_path = relative_image_path(self._project, self._folder / numbered)
+            if name_key(image_path) not in self._names:
                 yield numbered
 
 

@@ -13,6 +13,7 @@ from lorawiz.dataset.holdout import split_records
 from lorawiz.dataset.prompts import DrawnPrompt, RunStep, draw_prompt
 from lorawiz.dataset.records import ImageRecord
 from lorawiz.dataset.seeds import derive_seed
+from lorawiz.dataset.subsets import count_repeats, split_class_images
 from lorawiz.spec.tables import Spec
 
 
@@ -55,7 +56,9 @@ class StepCount:
     """The arithmetic of a run: images × repeats ÷ batch ÷ accumulation × epochs."""
 
     num_images: int
-    """Those that are trained."""
+    """Those of the subject that are trained."""
+    num_class_images: int
+    """Those that show the class alone."""
     batches_per_epoch: int
     steps_per_epoch: int
     num_epochs: int
@@ -66,16 +69,32 @@ class StepCount:
 def count_steps(spec: Spec, records: Sequence[ImageRecord]) -> StepCount:
     """How long the run is. Partial batches count, as each bucket ends with one."""
     sizes: dict[Size, int] = {}
-    trained = split_records(spec.validation, records).trained
-    for record in trained:
+    trained = split_records(spec, records).trained
+    subject, of_class = split_class_images(trained, spec.dataset)
+    for record, _ in _iter_views(spec, trained):
         bucket = fit_bucket(record.content_size, spec.dataset).bucket
-        sizes[bucket] = sizes.get(bucket, 0) + spec.dataset.num_repeats
+        sizes[bucket] = sizes.get(bucket, 0) + 1
     per_epoch = sum(math.ceil(count / spec.dataset.batch_size) for count in sizes.values())
     steps = math.ceil(per_epoch / spec.train.gradient_accumulation_steps)
     if steps == 0:
-        return StepCount(len(trained), 0, 0, 0, 0)
+        return StepCount(len(subject), len(of_class), 0, 0, 0, 0)
     total = _total_steps(spec, steps)
-    return StepCount(len(trained), per_epoch, steps, math.ceil(total / steps), total)
+    num_epochs = math.ceil(total / steps)
+    return StepCount(len(subject), len(of_class), per_epoch, steps, num_epochs, total)
+
+
+def count_views(spec: Spec, records: Sequence[ImageRecord], wanted: Sequence[ImageRecord]) -> int:
+    """How many views of the `wanted` images a whole epoch has."""
+    paths = {record.image_path for record in wanted}
+    trained = split_records(spec, records).trained
+    return sum(record.image_path in paths for record, _ in _iter_views(spec, trained))
+
+
+def find_unused(spec: Spec, records: Sequence[ImageRecord]) -> set[str]:
+    """The image paths of class images that no epoch sees: there are more than of the subject."""
+    trained = split_records(spec, records).trained
+    used = {record.image_path for record, _ in _iter_views(spec, trained)}
+    return {record.image_path for record in trained} - used
 
 
 def iter_steps(spec: Spec, records: Sequence[ImageRecord]) -> Iterator[StepPlan]:
@@ -132,11 +151,26 @@ _View = tuple[ImageRecord, int, BucketFit]
 
 def _views_by_bucket(spec: Spec, records: Sequence[ImageRecord]) -> dict[Size, list[_View]]:
     buckets: dict[Size, list[_View]] = {}
-    for record in split_records(spec.validation, records).trained:
+    for record, repeat in _iter_views(spec, split_records(spec, records).trained):
         fit = fit_bucket(record.content_size, spec.dataset)
-        views = [(record, repeat, fit) for repeat in range(spec.dataset.num_repeats)]
-        buckets.setdefault(fit.bucket, []).extend(views)
+        buckets.setdefault(fit.bucket, []).append((record, repeat, fit))
     return buckets
+
+
+def _iter_views(spec: Spec, trained: Sequence[ImageRecord]) -> Iterator[tuple[ImageRecord, int]]:
+    """(record, repeat) of everything that one epoch sees; each epoch sees the same.
+
+    Of class images as many as of the subject, the first of them where there are more, as in
+    sd-scripts.
+    """
+    subject, of_class = split_class_images(trained, spec.dataset)
+    num = 0
+    for record in subject:
+        repeats = count_repeats(record, spec.dataset)
+        num += repeats
+        yield from ((record, repeat) for repeat in range(repeats))
+    if of_class:
+        yield from ((of_class[at % len(of_class)], at // len(of_class)) for at in range(num))
 
 
 def _build_item(spec: Spec, view: _View, epoch: int, at: RunStep) -> Item:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from lorawiz.dataset.records import ImageRecord
 from lorawiz.dataset.seeds import derive_seed
+from lorawiz.dataset.subsets import split_class_images
+from lorawiz.spec.tables import Spec
 from lorawiz.spec.validating import ValidationTable
 
 _SEED_RANGE = 1 << 63
@@ -23,13 +25,20 @@ class Split:
     held_out: Sequence[ImageRecord]
 
 
-def split_records(table: ValidationTable, records: Sequence[ImageRecord]) -> Split:
-    """Who is trained and who is held out. Some image is always trained.
+def split_records(spec: Spec, records: Sequence[ImageRecord]) -> Split:
+    """Who is trained and who is held out. Some image is always trained, class images all are.
 
     Splitting what is trained once more holds nothing out.
     """
-    if table.split == 0 or not records:
+    table = spec.validation
+    subject, of_class = split_class_images(records, spec.dataset)
+    if table.split == 0 or not subject:
         return Split(records, ())
+    found = _split_subject(table, subject)
+    return Split([*found.trained, *of_class], found.held_out)
+
+
+def _split_subject(table: ValidationTable, records: Sequence[ImageRecord]) -> Split:
     places = [find_place(table.seed, record) for record in records]
     # where the draw would take all, what is last in line is trained after all
     limit = min(table.split, max(places))

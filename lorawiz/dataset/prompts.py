@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from lorawiz.dataset.records import ImageRecord
 from lorawiz.dataset.seeds import derive_seed
+from lorawiz.dataset.subsets import find_subset
 from lorawiz.dataset.wildcards import Choose, expand_wildcards
 from lorawiz.spec.tables import PromptTable, Spec
 
@@ -94,17 +95,27 @@ def draw_prompt(
 def prompt_text(record: ImageRecord, spec: Spec) -> str:
     """Caption, separator and tags, with prefix and suffix, before anything random.
 
-    An image without caption and tags is trained with trigger and class word. With wildcards,
-    tags stand behind each line of the caption; the prefix is before the first line alone, and
+    An image without caption and tags is trained with trigger and class word, a class image with
+    the class alone. With wildcards, tags stand behind each line of the caption; the prefix is before the first line alone, and
     the suffix behind the last, as in sd-scripts.
     """
-    table, project = spec.prompt, spec.project
-    text = _join_words(record, table) or f"{project.trigger} {project.class_word}".strip()
+    table = spec.prompt
+    text = _join_words(record, table) or _name_wordless(record, spec)
     if table.caption_prefix:
         text = f"{table.caption_prefix} {text}"
     if table.caption_suffix:
         text = f"{text} {table.caption_suffix}"
     return text
+
+
+def _name_wordless(record: ImageRecord, spec: Spec) -> str:
+    """The prompt of an image that has no words."""
+    project, subset = spec.project, find_subset(record, spec.dataset)
+    if subset is not None and subset.class_tokens:
+        return subset.class_tokens
+    if subset is not None and subset.is_reg:
+        return project.class_word
+    return f"{project.trigger} {project.class_word}".strip()
 
 
 def prompt_lines(record: ImageRecord, spec: Spec, choose: Choose) -> list[str]:

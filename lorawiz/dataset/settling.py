@@ -7,6 +7,7 @@ from lorawiz.dataset.cleaning import RawWords, RuleTrace, apply_rules
 from lorawiz.dataset.evidence import load_newest
 from lorawiz.dataset.records import Dataset, ImageRecord, Words
 from lorawiz.dataset.store import Applied, change_dataset
+from lorawiz.dataset.subsets import is_class_image
 from lorawiz.dataset.tag_selection import select_tags, spell_label
 from lorawiz.dataset.words import Conflict, PartWords, find_conflicts, raw_words, settle
 from lorawiz.paths import Project
@@ -70,8 +71,15 @@ def settle_words(project: Project, spec: Spec, what: str) -> Applied:
 def load_raw_words(
     project: Project, spec: Spec, records: Iterable[ImageRecord]
 ) -> dict[str, RawWords]:
-    """What models said, or else what came with the image, by image path; broken ones left out."""
-    by_path = {record.image_path: record for record in records if record.status == "ok"}
+    """What models said, or else what came with the image, by image path.
+
+    Broken images are left out, and class images: their words stay as they came.
+    """
+    by_path = {
+        record.image_path: record
+        for record in records
+        if record.status == "ok" and not is_class_image(record, spec.dataset)
+    }
     captions = _load_captions(project, spec, by_path)
     tags = _load_tags(project, spec, by_path)
     raw: dict[str, RawWords] = {}

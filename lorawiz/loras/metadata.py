@@ -7,8 +7,8 @@ machine) is not written; tag counts are, because the web UIs show trigger words 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,8 @@ class RunFacts:
     bucket_counts: dict[tuple[int, int], int]
     """Images by bucket (width, height)."""
     num_held_out: int = 0
+    class_images: Mapping[str, int] = field(default_factory=dict)
+    """Class images by the name of their folder."""
 
 
 def build_metadata(spec: Spec, card: FamilyCard, base: BaseFacts, run: RunFacts) -> dict[str, str]:
@@ -103,7 +105,7 @@ def _run_values(spec: Spec, run: RunFacts) -> dict[str, Any]:
         "validation_seed": spec.validation.seed if spec.validation.split else None,
         "validate_every_n_epochs": spec.validation.every_n_epochs,
         "validate_every_n_steps": spec.validation.every_n_steps,
-        "num_reg_images": 0,
+        "num_reg_images": sum(run.class_images.values()),
         "num_batches_per_epoch": run.batches_per_epoch,
         "num_epochs": run.num_epochs,
         "epoch": run.epoch,
@@ -179,7 +181,7 @@ def _train_values(spec: Spec) -> dict[str, Any]:
         "ip_noise_gamma": train.ip_noise_gamma,
         "ip_noise_gamma_random_strength": train.ip_noise_gamma_random_strength,
         "zero_terminal_snr": spec.base.zero_terminal_snr,
-        "prior_loss_weight": 1.0,
+        "prior_loss_weight": train.prior_loss_weight,
     }
 
 
@@ -215,7 +217,9 @@ def _dataset_values(spec: Spec, run: RunFacts) -> dict[str, Any]:
         "max_bucket_reso": dataset.max_bucket_reso,
         "bucket_info": {"buckets": buckets},
         "dataset_dirs": {folder: {"n_repeats": dataset.num_repeats, "img_count": run.num_images}},
-        "reg_dataset_dirs": {},
+        "reg_dataset_dirs": {
+            name: {"n_repeats": 1, "img_count": num} for name, num in run.class_images.items()
+        },
         "tag_frequency": {folder: count_tags(run.tags)},
     }
 

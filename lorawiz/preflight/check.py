@@ -37,7 +37,7 @@ class Report:
 
     @property
     def records(self) -> Sequence[ImageRecord]:
-        return self.inspection.records
+        return self.inspection.all_records
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -13,6 +13,7 @@ from lorawiz.dataset.problems import ImageProblem, find_image_problems
 from lorawiz.dataset.prompts import longest_prompt, prompt_lines, split_prompt
 from lorawiz.dataset.records import Dataset, ImageRecord
 from lorawiz.dataset.store import read_dataset
+from lorawiz.dataset.subsets import split_class_images
 from lorawiz.errors import LorawizError, ModelError
 from lorawiz.families import FAMILIES
 from lorawiz.families.card import FamilySize
@@ -48,18 +49,28 @@ class Inspection:
 
     @cached_property
     def records(self) -> Sequence[ImageRecord]:
-        """The images that a run would use: trained, or held out to measure."""
+        """The images of the subject that a run would use: trained, or held out to measure."""
+        return split_class_images(self.all_records, self.spec.dataset)[0]
+
+    @cached_property
+    def class_records(self) -> Sequence[ImageRecord]:
+        """The class images that a run would use."""
+        return split_class_images(self.all_records, self.spec.dataset)[1]
+
+    @property
+    def all_records(self) -> Sequence[ImageRecord]:
+        """Every image that a run would use."""
         return self.dataset.trained
 
     @cached_property
     def split(self) -> Split:
         """Of these, who is trained and who is held out."""
-        return split_records(self.spec.validation, self.records)
+        return split_records(self.spec, self.all_records)
 
     @cached_property
     def facts(self) -> dict[str, PictureFacts]:
         """Figures of the images' pixels by image path; what is not known yet is measured."""
-        return compute_missing_facts(self.project, self.records)
+        return compute_missing_facts(self.project, self.all_records)
 
     @cached_property
     def faces(self) -> dict[str, list[FaceBox]] | None:
@@ -73,7 +84,7 @@ class Inspection:
 
     @cached_property
     def count(self) -> StepCount:
-        return count_steps(self.spec, self.records)
+        return count_steps(self.spec, self.all_records)
 
     @cached_property
     def prompts(self) -> dict[str, Sequence[str]]:

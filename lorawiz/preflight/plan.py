@@ -32,7 +32,9 @@ class Plan:
     buckets: dict[Size, int]
     """Trained images by bucket (width, height)."""
     num_images: int
-    """Those that are trained."""
+    """Those of the subject that are trained."""
+    num_class_images: int
+    """Those that show the class without the trigger."""
     num_held_out: int
     """Those that are only measured."""
     batches_per_epoch: int
@@ -76,6 +78,7 @@ def build_plan(at: Inspection) -> Plan:
     return Plan(
         buckets=count_buckets((r.content_size for r in at.split.trained), at.spec.dataset),
         num_images=count.num_images,
+        num_class_images=count.num_class_images,
         num_held_out=len(at.split.held_out),
         batches_per_epoch=count.batches_per_epoch,
         steps_per_epoch=count.steps_per_epoch,

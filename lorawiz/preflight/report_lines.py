@@ -29,6 +29,9 @@ def iter_plan_rows(report: Report) -> Iterator[PlanRow]:
     plan = report.plan
     for (width, height), count in plan.buckets.items():
         yield PlanRow("bucket", f"{width}×{height}", show_count(count, "image"), True)
+    if plan.num_class_images:
+        note = "of the class, seen as often as the others"
+        yield PlanRow("class", show_count(plan.num_class_images, "image"), note)
     if plan.num_held_out:
         yield PlanRow("held out", str(plan.num_held_out), "measured, never trained")
     yield PlanRow("steps", str(plan.total_steps), describe_steps(report.inspection))

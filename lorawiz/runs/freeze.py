@@ -40,7 +40,7 @@ def write_lock_file(
     """lorawiz.lock: what the last run was made from, for the commit beside the spec."""
     document = tomlkit.document()
     document.add(tomlkit.comment("Written by `lorawiz run`: what the last run was made from."))
-    num_held_out = len(split_records(spec.validation, records).held_out)
+    num_held_out = len(split_records(spec, records).held_out)
     document.update(
         {
             "schema": 1,

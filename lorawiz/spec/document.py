@@ -28,6 +28,10 @@ LISTED_TABLES = {"clean": RULES}
 """Arrays of tables: [[clean]]. By name, their kinds of tables by what tells them apart."""
 
 
+LISTED_IN_TABLES = frozenset({"dataset.subsets"})
+"""Arrays of tables inside a table: [[dataset.subsets]]."""
+
+
 @dataclass(frozen=True)
 class SpecProblem:
     """One thing that is wrong in the spec."""
@@ -94,12 +98,18 @@ def flatten(spec: Spec) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for table, value in spec.model_dump(by_alias=True, mode="json").items():
         if isinstance(value, dict):
-            flat.update({f"{table}.{key}": inner for key, inner in value.items()})
+            for key, inner in value.items():
+                name = f"{table}.{key}"
+                flat.update(_number(name, inner) if name in LISTED_IN_TABLES else {name: inner})
         elif table in LISTED_TABLES:
-            flat.update({f"{table}.{number}": inner for number, inner in enumerate(value, 1)})
+            flat.update(_number(table, value))
         else:
             flat[table] = value
     return flat
+
+
+def _number(name: str, tables: list[Any]) -> dict[str, Any]:
+    return {f"{name}.{number}": table for number, table in enumerate(tables, 1)}
 
 
 def set_value(path: Path, dotted: str, text_value: str) -> tuple[Any, Any]:
@@ -192,6 +202,10 @@ def find_field(dotted: str) -> FieldInfo:
     if not table_name and key == "schema":
         return Spec.model_fields["schema_version"]
     table = _tables().get(table_name)
+    if dotted in LISTED_IN_TABLES:
+        raise SpecError(
+            f"{dotted}: not a single setting", f"[[{dotted}]] tables are edited in {SPEC_FILE}"
+        )
     if table is not None and key in table.model_fields:
         return table.model_fields[key]
     if dotted.partition(".")[0] in LISTED_TABLES:
@@ -209,7 +223,12 @@ def known_keys() -> list[str]:
     """Every dotted key of the spec, in the order of the file."""
     return [
         "schema",
-        *(f"{t}.{key}" for t, model in _tables().items() for key in model.model_fields),
+        *(
+            f"{t}.{key}"
+            for t, model in _tables().items()
+            for key in model.model_fields
+            if f"{t}.{key}" not in LISTED_IN_TABLES
+        ),
     ]
 
 
@@ -338,6 +357,8 @@ def _problem(detail: Any, text: str, file_name: str) -> tuple[str, str]:
     dotted = ".".join(location[:2])
     line = find_line(text, ".".join(location))
     where = f"{file_name}:{line}: " if line else f"{file_name}: " if file_name else ""
+    if len(location) > 3:
+        return _problem_in_subtable(location, detail, where)
     if detail["type"] == "extra_forbidden":
         return where + f"{visible_text(dotted)}: unknown setting", _unknown_hint(
             location, detail["input"]
@@ -374,6 +395,18 @@ def _problem_in_list(
         return where + f"{shown}: {visible_text(str(detail['ctx']['error']))}", ""
     value = visible_text(json.dumps(detail["input"], ensure_ascii=False, default=str))[:60]
     return where + f"{shown}: {key} = {value}: expected {_expected('', detail)}", ""
+
+
+def _problem_in_subtable(location: list[str], detail: Any, where: str) -> tuple[str, str]:
+    """(message, hint) of an error in a [[table.list]]: its location is table, list, index, key."""
+    table, name, _, key = location[:4]
+    shown = f"[[{table}.{name}]] {visible_text(key)}"
+    if detail["type"] == "extra_forbidden":
+        return f"{where}{shown}: unknown setting", "lorawiz get dataset.subsets lists what there is"
+    if detail["type"] == "missing":
+        return f"{where}{shown} is missing", ""
+    value = visible_text(json.dumps(detail["input"], ensure_ascii=False, default=str))[:60]
+    return f"{where}{shown} = {value}: expected {_expected('', detail)}", ""
 
 
 def _unknown_hint(location: list[str], value: Any) -> str:

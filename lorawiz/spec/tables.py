@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from lorawiz.spec.annotating import CaptionTable, CropTable, CutoutTable, TagTable
 from lorawiz.spec.cleaning import CleanRule
 from lorawiz.spec.network import NetworkTable
+from lorawiz.spec.subsets import SubsetTable
 from lorawiz.spec.table import Colour, Count, Positive, Share, Side, Table, as_float
 from lorawiz.spec.training import TrainTable
 from lorawiz.spec.validating import ValidationTable
@@ -76,6 +77,23 @@ class DatasetTable(Table):
     """Show each image mirrored half of the time. Wrong for faces, which are not symmetric."""
     alpha_background: Colour = "white"
     """What transparent pixels are laid on: white, black or #rrggbb."""
+    subsets: tuple[SubsetTable, ...] = ()
+    """Folders of images that are trained in their own way, such as class images:
+    [[dataset.subsets]] tables."""
+
+    @field_validator("subsets", mode="before")
+    @classmethod
+    def _tables(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("subsets")
+    @classmethod
+    def _one_of_each(cls, value: tuple[SubsetTable, ...]) -> tuple[SubsetTable, ...]:
+        folders = [each.image_dir for each in value]
+        for folder in folders:
+            if folders.count(folder) > 1:
+                raise ValueError(f"{folder} is the image_dir of two subsets")
+        return value
 
     @field_validator("resolution", mode="before")
     @classmethod

@@ -74,6 +74,8 @@ class TrainTable(Table):
     """The error from which huber and smooth_l1 count less; with snr and exponential, the least."""
     huber_scale: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1.0
     """Multiplies that error under the schedules constant and exponential."""
+    prior_loss_weight: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 1.0
+    """How much the error of class images counts."""
     masked_loss: bool = False
     """Count the error where an image's mask is white, and elsewhere by unmasked_weight. Images
     without a mask count everywhere."""
@@ -115,7 +117,7 @@ class TrainTable(Table):
     @field_validator(
         "learning_rate", "unet_lr", "text_encoder_lr", "lr_warmup_steps", "lr_decay_steps",
         "lr_scheduler_power", "lr_scheduler_min_lr_ratio", "max_grad_norm",
-        "unmasked_weight", "huber_c", "huber_scale", "min_snr_gamma", "v_pred_like_loss", "noise_offset",
+        "prior_loss_weight", "unmasked_weight", "huber_c", "huber_scale", "min_snr_gamma", "v_pred_like_loss", "noise_offset",
         "adaptive_noise_scale", "multires_noise_discount", "ip_noise_gamma",
         mode="before",
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """One run's inputs, frozen: what the trainer reads from its folder before torch is loaded."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from lorawiz.dataset.buckets import count_buckets
 from lorawiz.dataset.holdout import split_records
 from lorawiz.dataset.prompts import prompt_text
 from lorawiz.dataset.records import ImageRecord, load_dataset
+from lorawiz.dataset.subsets import is_class_image
 from lorawiz.families import FAMILIES
 from lorawiz.families.card import FamilyCard
 from lorawiz.families.checkpoints import Checkpoint, find_checkpoint, inspect_checkpoint
@@ -73,14 +75,23 @@ class Job:
             run_id=self.run.run_id,
             started_at=self.started_at,
             finished_at=time.time(),
-            num_images=len(self.records),
+            num_images=self.count.num_images,
+            class_images=Counter(
+                record.image_path.rsplit("/", 2)[1]
+                for record in self.records
+                if is_class_image(record, spec.dataset)
+            ),
             num_held_out=len(self.held_out),
             batches_per_epoch=self.count.batches_per_epoch,
             num_epochs=self.count.num_epochs,
             epoch=epoch,
             step=step,
             total_steps=self.count.total_steps,
-            tags=[_list_parts(record, spec) for record in self.records],
+            tags=[
+                _list_parts(record, spec)
+                for record in self.records
+                if not is_class_image(record, spec.dataset)
+            ],
             bucket_counts=count_buckets((r.content_size for r in self.records), spec.dataset),
         )
         return build_metadata(spec, self.card, base, run)
@@ -101,7 +112,7 @@ def load_job(run: RunFolder) -> Job:
     """Read a run's folder. Raises LorawizError for what is not as it was frozen."""
     project = run.project
     spec = load_spec(run.spec)
-    split = split_records(spec.validation, load_dataset(run.dataset).trained)
+    split = split_records(spec, load_dataset(run.dataset).trained)
     checkpoint = inspect_checkpoint(find_checkpoint(spec.base.checkpoint, project))
     spec = spec.model_copy(update={"base": resolve_base(spec.base, checkpoint)})
     return Job(

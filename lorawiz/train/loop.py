@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lorawiz.dataset.batches import Item, StepPlan, iter_steps
 from lorawiz.dataset.seeds import derive_seed
+from lorawiz.dataset.subsets import is_class_image
 from lorawiz.errors import RunError
 from lorawiz.train.finiteness import HINT, MAX_SKIPPED_IN_A_ROW, describe_failure
 from lorawiz.train.measuring import find_latent_shape, load_batch_moments, measure_losses
@@ -127,12 +128,30 @@ def accumulate_gradients(trainer: Trainer, plan: StepPlan) -> float:
     losses = []
     for batch in plan.batches:
         loss_B = batch_losses(trainer, batch)
-        trainer.image_losses.add(batch, loss_B)
-        loss = loss_B.mean()
+        trainer.image_losses.add(*_leave_out_class(trainer, batch, loss_B))
+        loss = (loss_B * find_prior_weights(trainer, batch)).mean()
         trainer.accelerator.backward(loss / len(plan.batches))
         losses.append(loss.detach())
     # the one wait for the device in a step
     return float(torch.stack(losses).mean())
+
+
+def find_prior_weights(trainer: Trainer, batch: Sequence[Item]) -> Tensor:
+    """weight_B on the device: `prior_loss_weight` for class images, 1 for others."""
+    dataset, weight = trainer.job.spec.dataset, trainer.job.spec.train.prior_loss_weight
+    weights = [weight if is_class_image(item.record, dataset) else 1.0 for item in batch]
+    return torch.tensor(weights, device=trainer.device)
+
+
+def _leave_out_class(
+    trainer: Trainer, batch: Sequence[Item], loss_B: Tensor
+) -> tuple[Sequence[Item], Tensor]:
+    """The images of the subject with their losses: class images are not what is learnt."""
+    dataset = trainer.job.spec.dataset
+    kept = [at for at, item in enumerate(batch) if not is_class_image(item.record, dataset)]
+    if len(kept) == len(batch):
+        return batch, loss_B
+    return [batch[at] for at in kept], loss_B[kept]
 
 
 def batch_losses(trainer: Trainer, batch: Sequence[Item]) -> Tensor:

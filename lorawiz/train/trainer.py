@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from lorawiz.dataset.batches import Item, build_validation_views, iter_steps
+from lorawiz.dataset.batches import Item, build_validation_views, find_unused, iter_steps
 from lorawiz.dataset.prompts import effective_prompt, settled_prompt, varies
 from lorawiz.errors import RunError
 from lorawiz.families import load_adapter
@@ -205,7 +205,8 @@ class Trainer:
         """Each view of an image that the run's steps and validations will ask for, once."""
         yield from self.validation_views
         views_per_image = 2 if self.job.spec.dataset.flip_aug else 1
-        expected = views_per_image * len(self.job.records)
+        num_unused = len(find_unused(self.job.spec, self.job.records))
+        expected = views_per_image * (len(self.job.records) - num_unused)
         seen = set()
         for plan in iter_steps(self.job.spec, self.job.records):
             for item in (item for batch in plan.batches for item in batch):

@@ -105,6 +105,43 @@ def test_add_tells_what_it_did(tmp_path: Path, photos: Path) -> None:
     assert "0 added, 4 already there" in again.err
 
 
+def test_add_brings_class_images_into_a_subset(tmp_path: Path, photos: Path) -> None:
+    project = make_project(tmp_path / "p", num_images=1)
+    added = lorawiz("add", str(photos), "--subset", "class", "--reg", cwd=project.root)
+    assert added.code == 0
+    assert "lorawiz.toml: [[dataset.subsets]] images/class" in added.err
+    assert project.spec.read_text().endswith(
+        '\n[[dataset.subsets]]\nimage_dir = "images/class"\nis_reg = true\n'
+    )
+    shown = lorawiz("get", "dataset.subsets", cwd=project.root).out
+    assert shown.startswith('dataset.subsets.1 = {"image_dir": "images/class"')
+    plan = json.loads(lorawiz("check", "--json", cwd=project.root).out)["plan"]
+    assert (plan["num_images"], plan["num_class_images"]) == (1, 3)
+    prompts = lorawiz("prompts", cwd=project.root).out
+    assert "IMG_1.jpg" not in prompts, "one photo, so one class image an epoch"
+    assert "IMG_0.jpg" in prompts
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--reg"], "--reg needs --subset NAME"),
+        (["--subset", "../up"], "--subset ../up: not the name of a folder"),
+        (["--subset", ".git"], "not the name of a folder"),
+    ],
+)
+def test_add_with_a_wrong_subset_brings_nothing(
+    tmp_path: Path, photos: Path, flags: list[str], said: str
+) -> None:
+    project = make_project(tmp_path / "p", num_images=0)
+    before = project.spec.read_text()
+    added = lorawiz("add", str(photos), *flags, cwd=project.root)
+    assert added.code == 2
+    assert said in added.err
+    assert not list(project.images.rglob("*.jpg"))
+    assert project.spec.read_text() == before
+
+
 def test_add_names_a_caption_that_is_not_utf8_and_brings_the_image_in_without_words(
     tmp_path: Path, photos: Path
 ) -> None:

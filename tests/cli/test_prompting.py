@@ -280,7 +280,7 @@ def test_a_filter_that_is_none_or_matches_nothing_is_told(folder: Path) -> None:
 def test_held_out_images_have_no_prompts(folder: Path) -> None:
     project = project_in(folder, change=hold_out(0.25, 1))
     spec, records = load_spec(project.spec), load_dataset(project.dataset).trained
-    (held_out,) = split_records(spec.validation, records).held_out
+    (held_out,) = split_records(spec, records).held_out
     lines, said = say("--epoch", "1")
     assert (len(lines), said) == (3, "")
     assert held_out.image_path.rpartition("/")[2] not in "".join(lines)

@@ -13,7 +13,7 @@ from lorawiz.spec.tables import DatasetTable, Spec
 from lorawiz.spec.training import TrainTable
 from lorawiz.spec.validating import ValidationTable
 
-TABLE = ValidationTable(split=0.2)
+TABLE = Spec(validation=ValidationTable(split=0.2))
 
 
 def record(number: int) -> ImageRecord:
@@ -58,12 +58,12 @@ def test_one_file_under_two_names_is_never_on_both_sides() -> None:
 
 
 def test_another_seed_holds_out_others() -> None:
-    other = split_records(ValidationTable(split=0.2, seed=1), RECORDS)
+    other = split_records(Spec(validation=ValidationTable(split=0.2, seed=1)), RECORDS)
     assert paths(other.held_out) != paths(split_records(TABLE, RECORDS).held_out)
 
 
 def test_a_larger_share_holds_out_the_same_and_more() -> None:
-    more = split_records(ValidationTable(split=0.4), RECORDS)
+    more = split_records(Spec(validation=ValidationTable(split=0.4)), RECORDS)
     assert paths(split_records(TABLE, RECORDS).held_out) < paths(more.held_out)
 
 
@@ -71,14 +71,16 @@ def test_a_larger_share_holds_out_the_same_and_more() -> None:
 def test_some_image_is_always_trained_and_a_second_split_holds_out_nothing(num: int) -> None:
     for first in range(0, 60, num):
         records = RECORDS[first : first + num]
-        split = split_records(ValidationTable(split=0.5), records)
+        split = split_records(Spec(validation=ValidationTable(split=0.5)), records)
         assert split.trained
-        assert not split_records(ValidationTable(split=0.5), split.trained).held_out
+        assert not split_records(
+            Spec(validation=ValidationTable(split=0.5)), split.trained
+        ).held_out
 
 
 def test_what_is_held_out_is_in_no_step_and_in_no_count() -> None:
     spec = Spec(
-        validation=TABLE,
+        validation=TABLE.validation,
         dataset=DatasetTable(num_repeats=2, batch_size=3),
         train=TrainTable(max_train_epochs=2),
     )

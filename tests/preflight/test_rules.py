@@ -21,6 +21,7 @@ from lorawiz.preflight.machine import MachineFacts, TorchFacts
 from lorawiz.preflight.plan import build_plan
 from lorawiz.spec import load_spec
 from lorawiz.spec.document import set_value, unset_value
+from lorawiz.spec.tables import Spec
 from lorawiz.spec.validating import ValidationTable
 from tests.families.test_checkpoints import CONTEXT, TEXT, UNET, write_safetensors
 from tests.support.masks import mask_images, white_mask
@@ -78,6 +79,21 @@ def bring_lora(rank: int) -> Change:
 
     def change(project: Project) -> None:
         write_safetensors(project.root / "old.safetensors", shapes)
+
+    return change
+
+
+def add_class_images(num: int, caption: str = "", tables: str = "is_reg = true") -> Change:
+    """A subset of class images, `num` of them, in images/class."""
+
+    def change(project: Project) -> None:
+        table = f'\n[[dataset.subsets]]\nimage_dir = "images/class"\n{tables}\n'
+        project.spec.write_text(project.spec.read_text() + table)
+        sources = [
+            Source(save_photo(project.root / "brought" / f"c{i}.jpg", seed=500 + i), caption)
+            for i in range(num)
+        ]
+        add_images(project, sources, subset="class")
 
     return change
 
@@ -149,9 +165,9 @@ def clean_rule(project: Project) -> None:
 def seed_that_holds_out(project: Project, split: float, num: int) -> str:
     """A validation.seed with which a share means so many of the project's images."""
     records = load_dataset(project.dataset).trained
-    tables = (ValidationTable(split=split, seed=seed) for seed in range(10_000))
-    found = (table for table in tables if len(split_records(table, records).held_out) == num)
-    return str(next(found).seed)
+    specs = (Spec(validation=ValidationTable(split=split, seed=seed)) for seed in range(10_000))
+    found = (spec for spec in specs if len(split_records(spec, records).held_out) == num)
+    return str(next(found).validation.seed)
 
 
 def hold_out(split: float, num: int) -> Change:
@@ -338,6 +354,17 @@ FAILING: dict[str, Sequence[Case]] = {
         Case({"network.weights": "old.safetensors"}, change=bring_lora(5), said="has rank 5 in lora_unet_"),
         Case({"network.weights": "old.safetensors", "network.kind": "loha"}, change=bring_lora(4), said="is a lora, and network.kind is loha"),
         Case({"network.weights": "old.safetensors", "network.targets": '["*attn1*"]'}, change=bring_lora(4), said="1 layer not trained here"),
+    ],
+    "subset-empty": [
+        Case(change=add_class_images(0), said="no image in images/class/ is in use"),
+    ],
+    "prior-loss-weight-idle": [Case({"train.prior_loss_weight": "0.5"}, said="there are no class images")],
+    "class-images-alone": [
+        Case(project={"num_images": 0}, change=add_class_images(2), said="2 class images, and none"),
+    ],
+    "class-images-unused": [Case(change=add_class_images(9), said="5 class images never seen")],
+    "class-image-has-trigger": [
+        Case(change=add_class_images(2, caption="a photo of lyq"), said="class image images/class/c0.jpg and 1 more"),
     ],
     "alpha-scale": [
         Case({"network.alpha": "1"}, said="by 0.25"),

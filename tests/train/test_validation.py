@@ -48,7 +48,12 @@ def make_validated(
     seed = next(
         seed
         for seed in range(1000)
-        if len(split_records(ValidationTable(split=SPLIT, seed=seed), records).held_out) == 2
+        if len(
+            split_records(
+                Spec(validation=ValidationTable(split=SPLIT, seed=seed)), records
+            ).held_out
+        )
+        == 2
     )
     set_value(project.spec, "validation.split", str(SPLIT))
     set_value(project.spec, "validation.seed", str(seed))
@@ -58,7 +63,7 @@ def make_validated(
 def drop_held_out(project: Project) -> None:
     """Leave the held-out images out of the dataset, and measure nothing."""
     spec, dataset = load_spec(project.spec), load_dataset(project.dataset)
-    held_out = split_records(spec.validation, dataset.trained).held_out
+    held_out = split_records(spec, dataset.trained).held_out
     save_dataset(
         project.dataset, dataset.with_records([replace(each, keep=False) for each in held_out])
     )

@@ -10,6 +10,7 @@ from lorawiz.preflight.rules import (
     optimizers,
     schedule,
     settings,
+    subsets,
     validation,
     words,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "optimizers",
     "schedule",
     "settings",
+    "subsets",
     "validation",
     "words",
 ]

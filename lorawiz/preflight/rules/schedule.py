@@ -129,8 +129,12 @@ def find_overridden_steps(at: Inspection) -> Iterator[Problem]:
 def describe_steps(at: Inspection) -> str:
     """The arithmetic: 42 images × 2 repeats ÷ batch 4 × 20 epochs."""
     spec, count = at.spec, at.count
+    num_class = count.num_class_images
+    # of class images as many are seen as of the others
+    per_epoch = " × 2 with class images" if num_class else ""
     text = (
-        f"{count.num_images} images × {spec.dataset.num_repeats} ÷ batch {spec.dataset.batch_size}"
+        f"{count.num_images} images × {spec.dataset.num_repeats}{per_epoch} "
+        f"÷ batch {spec.dataset.batch_size}"
     )
     if spec.train.gradient_accumulation_steps > 1:
         text += f" ÷ accumulation {spec.train.gradient_accumulation_steps}"

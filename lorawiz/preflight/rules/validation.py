@@ -75,7 +75,8 @@ def _find_better_seed(at: Inspection) -> Fix:
     num_wanted = max(1, round(table.split * len(records)))
     seeds = range(_NUM_SEEDS) if len(records) <= _MOST_IMAGES else range(0)
     for seed in seeds:
-        split = split_records(table.model_copy(update={"seed": seed}), records)
+        changed = {"validation": table.model_copy(update={"seed": seed})}
+        split = split_records(at.spec.model_copy(update=changed), records)
         if len(split.held_out) == num_wanted and split.trained:
             return set_to("validation.seed", seed)
     return Fix(())

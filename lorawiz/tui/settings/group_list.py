@@ -44,7 +44,9 @@ class GroupList(Widget):
         is_current = group.name == self._session.group
         count = str(group.num_changed) if group.num_changed else ""
         room = max(self.size.width - 2 - 2 - max(len(count), 2), 1)
-        name = Content(group.name).truncate(room, ellipsis=True, pad=True)
+        # a list inside a table stands below it
+        own_name = group.name.rpartition(".")[2]
+        name = Content(own_name).truncate(room, ellipsis=True, pad=True)
         line = Content.assemble(
             ("▸ " if is_current else "  ", STYLES["accent"]),
             name,
