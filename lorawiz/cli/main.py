@@ -10,6 +10,7 @@ import typer
 
 from lorawiz.cli import (
     checking,
+    class_images,
     cleaning,
     demo,
     models,
@@ -38,7 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    demo, project, preparing, cleaning, prompting, reviewing, settings, models, checking, runs,
+    demo, project, class_images, preparing, cleaning, prompting, reviewing, settings, models, checking, runs,
     serving,
 ):  # fmt: skip
     module.register(app)

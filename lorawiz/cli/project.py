@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lorawiz.dataset.adding import AddReport
     from lorawiz.dataset.finding_images import Found
     from lorawiz.paths import Project
+    from lorawiz.spec.subsets import SubsetTable
     from lorawiz.tui.wizard.answers import Answers
 
 JSON = typer.Option(False, "--json", help="Print JSON.")
@@ -92,7 +93,7 @@ def add(
         raise ProjectError("--reg needs --subset NAME", "lorawiz add --subset class --reg PHOTOS…")
     found = find_sources([Path(path).expanduser() for path in paths])
     if subset:
-        _add_subset(project, subset, is_reg)
+        add_subset_table(project, build_subset(subset, is_reg))
     report = add_sources(project.root, found, link, subset)
     if as_json:
         print_json(
@@ -198,19 +199,24 @@ def find_sources(paths: list[Path]) -> "Found":
     return replace(found, sources=list(read_sidecars(found.sources)))
 
 
-def _add_subset(project: "Project", name: str, is_reg: bool) -> None:
-    """Give the folder its table in lorawiz.toml. Raises LorawizError."""
+def build_subset(name: str, is_reg: bool) -> "SubsetTable":
+    """The table of images/NAME/. Raises ProjectError for what is no name of a folder."""
     from pydantic import ValidationError
 
-    from lorawiz.spec.subset_edits import add_subset
     from lorawiz.spec.subsets import SubsetTable
 
     try:
-        table = SubsetTable(image_dir=f"images/{name}", is_reg=is_reg)
+        return SubsetTable(image_dir=f"images/{name}", is_reg=is_reg)
     except ValidationError as error:
         raise ProjectError(
             f"--subset {visible_text(name)}: not the name of a folder", "lorawiz add --subset class"
         ) from error
+
+
+def add_subset_table(project: "Project", table: "SubsetTable") -> None:
+    """Put the table into lorawiz.toml unless it is there. Raises SpecError."""
+    from lorawiz.spec.subset_edits import add_subset
+
     if add_subset(project.spec, table):
         typer.echo(f"lorawiz.toml: [[dataset.subsets]] {table.image_dir}", err=True)
 

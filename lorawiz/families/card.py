@@ -28,6 +28,8 @@ class FamilySize:
     256×256 pixels. From saved-tensor hooks on the meta device at 256 and 512 px."""
     checkpointed_bytes: float
     """The same with gradient checkpointing, per 256×256 pixels."""
+    vae_scale: int | None = None
+    """Pixels per latent cell where this size's VAE differs from the family's."""
 
 
 @dataclass(frozen=True)
@@ -67,3 +69,7 @@ class FamilyCard:
     """`ss_v2`, as sd-scripts writes it."""
     reads_clip_skip: bool = True
     """Whether base.clip_skip chooses a layer; else it is always the penultimate one."""
+
+    def vae_scale_of(self, size: str) -> int:
+        """Pixels per latent cell, along a side, of one size's VAE."""
+        return self.sizes[size].vae_scale or self.vae_scale

@@ -103,13 +103,14 @@ def _num_lora_parameters(at: Inspection) -> int:
 
 def _latents_bytes(at: Inspection) -> int:
     card = FAMILIES[at.family]
+    cell_px = card.vae_scale_of(at.size)
     views = 2 if at.spec.dataset.flip_aug else 1
     cached = [(record, views) for record in at.split.trained]
     cached += [(record, 1) for record in at.split.held_out]
     total = 0
     for record, num_views in cached:
         width, height = fit_bucket(record.content_size, at.spec.dataset).bucket
-        cells = (width // card.vae_scale) * (height // card.vae_scale)
+        cells = (width // cell_px) * (height // cell_px)
         total += num_views * (cells * 2 * card.latent_channels * 4 + _TENSOR_OVERHEAD_BYTES)
     return total
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from lorawiz.errors import SpecError
 from lorawiz.spec.document import build_spec, parse_spec, rewrite_spec
 from lorawiz.spec.subsets import SubsetTable
 
@@ -15,8 +16,10 @@ def add_subset(path: Path, subset: SubsetTable) -> bool:
 
     def change(text: str) -> str:
         spec = build_spec(parse_spec(text, path.name), text, path.name)
-        if any(each.image_dir == subset.image_dir for each in spec.dataset.subsets):
-            return text
+        for each in spec.dataset.subsets:
+            if each.image_dir == subset.image_dir:
+                _refuse_other_kind(each, subset)
+                return text
         line_end = "\r\n" if "\r\n" in text else "\n"
         lines = ["", "[[dataset.subsets]]", f"image_dir = {json.dumps(subset.image_dir)}"]
         if subset.is_reg:
@@ -29,3 +32,15 @@ def add_subset(path: Path, subset: SubsetTable) -> bool:
 
     before, after = rewrite_spec(path, change)
     return before != after
+
+
+def _refuse_other_kind(there: SubsetTable, wanted: SubsetTable) -> None:
+    if there.is_reg and not wanted.is_reg:
+        raise SpecError(
+            f"{there.image_dir} holds class images", "name another folder, or say --reg too"
+        )
+    if wanted.is_reg and not there.is_reg:
+        raise SpecError(
+            f"{there.image_dir} is a subset of the subject's images, not of class images",
+            "name another folder: --subset class-images",
+        )

@@ -58,6 +58,11 @@ class Job:
         return str(models.get("vae", models["base"])["sha256"])
 
     @property
+    def vae_scale(self) -> int:
+        """Pixels per latent cell, along a side."""
+        return self.card.vae_scale_of(self.checkpoint.size)
+
+    @property
     def base_sha256(self) -> str:
         return str(self.manifest["models"]["base"]["sha256"])
 

@@ -33,12 +33,20 @@ class SamplePrompt:
 
 
 def draw_latents(
-    adapter: Adapter, unet: nn.Module, prompt: SamplePrompt, spec: Spec, device: torch.device
+    adapter: Adapter,
+    unet: nn.Module,
+    prompt: SamplePrompt,
+    spec: Spec,
+    device: torch.device,
+    vae_scale: int,
 ) -> Tensor:
-    """latents_BCHW of one picture by classifier-free guidance (Ho & Salimans 2022)."""
+    """latents_BCHW of one picture by classifier-free guidance (Ho & Salimans 2022).
+
+    `vae_scale` is the pixels per latent cell, along a side.
+    """
     table = spec.sample
     scheduler = build_sampler(table, spec.base, adapter.card)
-    width, height = (side // adapter.card.vae_scale for side in spec.sample_size)
+    width, height = (side // vae_scale for side in spec.sample_size)
     generator = torch.Generator().manual_seed(table.seed + prompt.index)
     shape = (1, adapter.card.latent_channels, height, width)
     scheduler.set_timesteps(table.steps, device=device)
@@ -80,12 +88,16 @@ def save_pictures(
     vae = load_vae()
     saved = []
     for prompt, latents_BCHW in latents:
-        pixels_BCYX = adapter.decode_latents(vae, latents_BCHW.float())
-        array_YXC = (pixels_BCYX[0].permute(1, 2, 0).cpu().numpy() * 255.0).round()
         path = path_of(prompt.index)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        Image.fromarray(array_YXC.astype(np.uint8)).save(temporary, format="PNG")
-        temporary.replace(path)
+        save_picture(adapter.decode_latents(vae, latents_BCHW.float()), path)
         saved.append((prompt, path))
     return saved
+
+
+def save_picture(pixels_BCYX: Tensor, path: Path) -> None:
+    """Write the first picture of a batch in 0…1 as a PNG, whole or not at all."""
+    array_YXC = (pixels_BCYX[0].permute(1, 2, 0).cpu().numpy() * 255.0).round()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    Image.fromarray(array_YXC.astype(np.uint8)).save(temporary, format="PNG")
+    temporary.replace(path)

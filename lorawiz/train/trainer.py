@@ -73,7 +73,7 @@ class Trainer:
         self.diffusion = build_diffusion(job, self.adapter)
         self.loss = Loss(job.spec.train, self.diffusion)
         self.first_step = 1
-        self.masks = LossMasks(job.project, job.spec, self.adapter.card.vae_scale)
+        self.masks = LossMasks(job.project, job.spec, job.vae_scale)
         self.image_losses = ImageLosses()
         self.validation_views = build_validation_views(job.spec, job.held_out)
         self._latents = TensorCache(job.project, "latents")
@@ -166,8 +166,9 @@ class Trainer:
                 self._phase("sampling", done, len(prompts))
                 with self.accelerator.autocast():
                     drawn = draw_latents(
-                        self.adapter, self.models.unet, prompt, self.job.spec, self.device
-                    )
+                        self.adapter, self.models.unet, prompt, self.job.spec, self.device,
+                        self.job.vae_scale,
+                    )  # fmt: skip
                 latents.append((prompt, drawn))
             saved = save_pictures(
                 self.adapter, self._load_vae, latents,

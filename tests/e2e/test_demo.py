@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from lorawiz.cli.demo_job import make_demo_project
+from lorawiz.cli.demo_job import NUM_CLASS_IMAGES, make_demo_project
+from lorawiz.dataset.records import load_dataset
+from lorawiz.demo import PORTRAITS
+from lorawiz.spec.subset_edits import add_subset
+from lorawiz.spec.subsets import SubsetTable
 from tests.cli.runner import Answer, lorawiz
 
 pytestmark = pytest.mark.slow
@@ -36,8 +40,11 @@ def test_the_demo_trains_and_leaves_a_normal_project(tmp_path: Path) -> None:
 def test_the_committed_example_is_what_the_demo_makes(tmp_path: Path) -> None:
     project = make_demo_project(tmp_path / "demo-face")
     committed = ROOT / "projects" / "demo-face"
+    add_subset(project.spec, SubsetTable(image_dir="images/class", is_reg=True))
     written = (committed / "lorawiz.toml").read_text()
-    assert project.spec.read_text() == written.replace('checkpoint = "tiny-random-sd15"\n', "")
+    assert project.spec.read_text() == written.replace('checkpoint = "lorawiz-demo-sd15"\n', "")
+    records = load_dataset(committed / "dataset.jsonl").records
+    assert len(records) == len(PORTRAITS) + NUM_CLASS_IMAGES
     assert (project.root / ".gitignore").read_text() == (committed / ".gitignore").read_text()
 
 

@@ -102,7 +102,7 @@ def test_a_picture_is_the_one_diffusers_draws(tiny_sdxl: TinyFamily, pipeline: A
             }
         )
         prompt = SamplePrompt(0, "a cat", text, negative)
-        ours = draw_latents(tiny_sdxl.adapter, tiny_sdxl.parts["unet"], prompt, spec, CPU)
+        ours = draw_latents(tiny_sdxl.adapter, tiny_sdxl.parts["unet"], prompt, spec, CPU, 8)
     theirs = pipeline(
         "a cat", negative_prompt="bad", width=96, height=64, num_inference_steps=3,
         guidance_scale=spec.sample.guidance, output_type="latent",

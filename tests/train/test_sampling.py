@@ -39,9 +39,10 @@ def test_each_sampler_draws_the_same_again(
     adapter = load_adapter("sd15")
     with torch.no_grad():
         one, same = (
-            draw_latents(adapter, unet, prompts[0], spec_of(sampler=sampler), CPU) for _ in range(2)
+            draw_latents(adapter, unet, prompts[0], spec_of(sampler=sampler), CPU, 8)
+            for _ in range(2)
         )
-        other = draw_latents(adapter, unet, prompts[0], spec_of(sampler=sampler, seed=9), CPU)
+        other = draw_latents(adapter, unet, prompts[0], spec_of(sampler=sampler, seed=9), CPU, 8)
     assert one.shape == (1, 4, 8, 8)
     assert torch.isfinite(one).all()
     assert torch.equal(one, same)
@@ -52,7 +53,7 @@ def test_the_global_generator_is_left_alone(parts: tuple[nn.Module, list[SampleP
     unet, prompts = parts
     before = torch.random.get_rng_state()
     with torch.no_grad():
-        draw_latents(load_adapter("sd15"), unet, prompts[1], spec_of(sampler="dpmsolver++"), CPU)
+        draw_latents(load_adapter("sd15"), unet, prompts[1], spec_of(sampler="dpmsolver++"), CPU, 8)
     assert torch.equal(before, torch.random.get_rng_state())
 
 
@@ -78,5 +79,5 @@ def test_a_ddim_picture_is_the_one_diffusers_draws(
         generator=torch.Generator().manual_seed(1),
     ).images  # fmt: skip
     with torch.no_grad():
-        ours = draw_latents(load_adapter("sd15"), unet, prompts[0], spec_of(), CPU)
+        ours = draw_latents(load_adapter("sd15"), unet, prompts[0], spec_of(), CPU, 8)
     assert torch.allclose(ours, theirs, atol=1e-4)

@@ -30,7 +30,7 @@ CARD = FamilyCard(
             activation_bytes=(0.48e9, 0.18e9),
             checkpointed_bytes=0.08e9,
         ),
-        # for tests and the demo: random weights, built in seconds
+        # for tests: random weights, built in seconds
         "tiny": FamilySize(
             _CONFIGS / "tiny",
             unet_width=32,
@@ -38,6 +38,16 @@ CARD = FamilyCard(
             num_parameters=(3_222_692, 1_600_672, 516_519),
             activation_bytes=(0.15e9, 0.05e9),
             checkpointed_bytes=0.03e9,
+        ),
+        # trained: demo/base
+        "demo": FamilySize(
+            _CONFIGS / "demo",
+            unet_width=48,
+            context_dim=32,
+            num_parameters=(5_297_508, 1_600_672, 428_871),
+            activation_bytes=(0.15e9, 0.05e9),
+            checkpointed_bytes=0.03e9,
+            vae_scale=4,
         ),
     },
 )
