@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from lorawiz.families.card import FamilyCard
 from lorawiz.families.checkpoints import Checkpoint
 from lorawiz.families.conditioning import Framing, TextConditioning
+from lorawiz.families.stored import StoredTensor
+from lorawiz.spec.tables import BaseTable
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,22 @@ class LoraTarget:
     def module(self) -> nn.Module:
         found: nn.Module = getattr(self.parent, self.attribute)
         return found
+
+
+class Export(Protocol):
+    """A whole base to be saved: trained parts from memory, the others as they lie in their files.
+
+    Tensors are read when they are written.
+    """
+
+    def name_originally(self, base: BaseTable) -> dict[str, StoredTensor]:
+        """The tensors of a single file in the family's original layout."""
+
+    def name_for_folder(self) -> dict[str, dict[str, StoredTensor]]:
+        """The tensors of each weights file of a diffusers folder, by the file's path in it."""
+
+    def write_configs(self, folder: Path, base: BaseTable) -> None:
+        """All other files of a diffusers folder. Raises OSError."""
 
 
 class Adapter(Protocol):
@@ -75,6 +93,16 @@ class Adapter(Protocol):
         framings: Sequence[Framing],
     ) -> Tensor:
         """predicted_BCHW: noise or velocity, whichever the base predicts."""
+
+    def open_export(
+        self,
+        checkpoint: Checkpoint,
+        vae: Path | None,
+        unet: nn.Module | None,
+        text_encoder: nn.Module | None,
+    ) -> Export:
+        """The base with the parts that are given in place of its own. Raises ModelError for what
+        its files lack."""
 
     def enable_gradient_checkpointing(self, model: nn.Module) -> None: ...
 

@@ -11,13 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lorawiz
 from lorawiz.families.card import PENULTIMATE, FamilyCard, Prediction
 from lorawiz.spec.optimizers import find_optimizer, optimizer_arguments, sets_own_rate
 from lorawiz.spec.tables import Spec
 from lorawiz.spec.training import TrainTable
+
+
+Product = Literal["lora", "model"]
+"""What is saved: a LoRA, or a whole model."""
+_ARCHITECTURE_TAILS: dict[Product, str] = {"lora": "/lora", "model": ""}
+_ORIGINAL_LAYOUT = "https://github.com/Stability-AI/generative-models"
 
 
 @dataclass(frozen=True)
@@ -52,17 +58,20 @@ class RunFacts:
     num_held_out: int = 0
 
 
-def build_metadata(spec: Spec, card: FamilyCard, base: BaseFacts, run: RunFacts) -> dict[str, str]:
+def build_metadata(
+    spec: Spec, card: FamilyCard, base: BaseFacts, run: RunFacts, product: Product = "lora"
+) -> dict[str, str]:
     """All metadata but the hashes of the file itself; every value is text."""
     values = {
         **_run_values(spec, run),
-        **_network_values(spec, card),
+        **(_network_values(spec) if product == "lora" else {}),
+        **_family_values(spec, card),
         **_train_values(spec),
         **_dataset_values(spec, run),
         **_base_values(base),
     }
     metadata = {f"ss_{key}": _as_text(value) for key, value in values.items()}
-    return {**metadata, **_modelspec(spec, card, run)}
+    return {**metadata, **_modelspec(spec, card, run, product)}
 
 
 def legacy_model_hash(path: Path) -> str:
@@ -97,12 +106,17 @@ def _run_values(spec: Spec, run: RunFacts) -> dict[str, Any]:
     }
 
 
-def _network_values(spec: Spec, card: FamilyCard) -> dict[str, Any]:
+def _network_values(spec: Spec) -> dict[str, Any]:
     return {
         "network_module": "networks.lora",
         "network_dim": spec.network.dim,
         "network_alpha": spec.network.alpha,
         "network_dropout": spec.network.dropout or None,
+    }
+
+
+def _family_values(spec: Spec, card: FamilyCard) -> dict[str, Any]:
+    return {
         "v2": card.is_v2,
         "base_model_version": card.names[_prediction(spec, card)].base_model_version,
         "clip_skip": spec.base.clip_skip
@@ -200,14 +214,14 @@ def _base_values(base: BaseFacts) -> dict[str, Any]:
     }
 
 
-def _modelspec(spec: Spec, card: FamilyCard, run: RunFacts) -> dict[str, str]:
+def _modelspec(spec: Spec, card: FamilyCard, run: RunFacts, product: Product) -> dict[str, str]:
     """Stability AI's model metadata standard 1.0.1 (github.com/Stability-AI/ModelSpec)."""
     date = datetime.fromtimestamp(run.finished_at, UTC).replace(microsecond=0, tzinfo=None)
     names = card.names[_prediction(spec, card)]
     values = {
         "sai_model_spec": "1.0.1",
-        "architecture": names.architecture,
-        "implementation": names.implementation,
+        "architecture": names.architecture.removesuffix("/lora") + _ARCHITECTURE_TAILS[product],
+        "implementation": names.implementation if product == "lora" else _ORIGINAL_LAYOUT,
         "implementation_version": f"lorawiz/{lorawiz.__version__}",
         "title": spec.project.name,
         "resolution": "{}x{}".format(*spec.dataset.size),

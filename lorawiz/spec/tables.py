@@ -133,10 +133,11 @@ class PromptTable(Table):
 
 
 class NetworkTable(Table):
-    """The adapter that is trained."""
+    """What is trained: the adapter, or the base itself."""
 
-    kind: Literal["lora"] = "lora"
-    """The kind of adapter."""
+    kind: Literal["lora", "full"] = "lora"
+    """What is trained: a LoRA beside the base, or the base's own weights (full). With full the
+    text encoder trains where train.text_encoder_lr is set, and dim, alpha, dropout have no part."""
     dim: Annotated[int, Field(ge=1, le=1024)] = 16
     """The rank: more holds more detail, in a larger file. 8 to 32 for a face."""
     alpha: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 8.0
@@ -231,7 +232,14 @@ class Spec(Table):
 
     @property
     def trains_text_encoder(self) -> bool:
+        if self.trains_full and not self.network.train_text_encoder_only:
+            return self.train.text_encoder_lr is not None and not self.network.train_unet_only
         return not self.network.train_unet_only
+
+    @property
+    def trains_full(self) -> bool:
+        """Whether the base's own weights train."""
+        return self.network.kind == "full"
 
     @property
     def sample_size(self) -> tuple[int, int]:

@@ -5,8 +5,6 @@ Shape suffixes: R rank, I inputs, O outputs.
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
@@ -14,8 +12,8 @@ from lorawiz.families.adapter import LoraTarget
 from lorawiz.loras.file import RawTensor
 from lorawiz.spec.tables import NetworkTable
 from lorawiz.train.frozen import is_plain_cpu, lora_matmul
+from lorawiz.train.trained import Part
 
-Part = Literal["unet", "text_encoder"]
 _RAW_DTYPES = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
 
 
@@ -103,13 +101,6 @@ class LoraNetwork:
         """Dropout on or off."""
         for layer in self.layers.values():
             layer.training = training
-
-    def fits(self, dtype: torch.dtype) -> bool:
-        """Whether every weight is finite when it is rounded to `dtype`."""
-        return all(
-            bool(torch.isfinite(weight.detach().to(dtype)).all())
-            for _, weight in self.iter_weights()
-        )
 
     def export(self, dtype: torch.dtype) -> dict[str, RawTensor]:
         """The file's tensors: kohya's keys and shapes, and `.alpha` for each layer.

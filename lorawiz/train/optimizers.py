@@ -20,14 +20,14 @@ from lorawiz.spec.optimizers import (
 from lorawiz.spec.tables import Spec
 from lorawiz.spec.training import TrainTable
 from lorawiz.train.arguments import MISUSE, list_arguments, misuse, refuse_unknown
-from lorawiz.train.network import LoraNetwork, Part
+from lorawiz.train.trained import Part, Trained
 
 _ARGS_KEY = "train.optimizer_args"
 _PARTS: tuple[Part, ...] = ("unet", "text_encoder")
 _NOT_TO_SET = ("self", "params", "lr", "named_parameters")
 
 
-def build_optimizer(spec: Spec, network: LoraNetwork) -> torch.optim.Optimizer:
+def build_optimizer(spec: Spec, network: Trained) -> torch.optim.Optimizer:
     """The optimizer over the network, with one parameter group for each trained part.
 
     Raises RunError for a missing package, a class that is none, and arguments that do not suit.

@@ -22,9 +22,9 @@ from lorawiz.errors import RunError
 from lorawiz.paths import fsync_folder
 from lorawiz.runs.states import MANIFEST, VerifiedState, list_states, state_path
 from lorawiz.train.image_losses import STATE_FILE
-from lorawiz.train.network import LoraNetwork
 from lorawiz.train.packing import Packer, Place, unpack
 from lorawiz.train.rates import Rates
+from lorawiz.train.trained import Trained
 
 _KEPT_STATES = 2
 _NETWORK, _OPTIMIZER, _SCALER = "network.safetensors", "optimizer.safetensors", "scaler.json"
@@ -34,7 +34,7 @@ _VALUES = "optimizer.json"
 def save_state(
     folder: Path,
     step: int,
-    network: LoraNetwork,
+    network: Trained,
     optimizer: torch.optim.Optimizer,
     rates: Rates,
     scaler: dict[str, Any],
@@ -57,7 +57,7 @@ def save_state(
 
 
 def restore_state(
-    state: VerifiedState, network: LoraNetwork, optimizer: torch.optim.Optimizer, rates: Rates
+    state: VerifiedState, network: Trained, optimizer: torch.optim.Optimizer, rates: Rates
 ) -> dict[str, Any]:
     """Put weights, optimizer and rates back in place. Returns the scaler's state.
 
@@ -157,7 +157,7 @@ def _refuse_other_optimizer(name: str, saved: str, optimizer: torch.optim.Optimi
 
 
 def _restore_moments(
-    moments: dict[str, Tensor], network: LoraNetwork, optimizer: torch.optim.Optimizer
+    moments: dict[str, Tensor], network: Trained, optimizer: torch.optim.Optimizer
 ) -> None:
     by_name: dict[str, dict[str, Tensor]] = {}
     for key, value in moments.items():

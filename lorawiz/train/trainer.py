@@ -5,7 +5,7 @@ U-Net. So the peak is the U-Net's alone.
 """
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,6 @@ from lorawiz.errors import RunError
 from lorawiz.families import load_adapter
 from lorawiz.families.adapter import Adapter
 from lorawiz.families.conditioning import TextConditioning
-from lorawiz.loras.file import save_lora
 from lorawiz.runs.journal import JournalWriter
 from lorawiz.runs.states import VerifiedState
 from lorawiz.train.caches import TensorCache, TextCache, latents_key, load_pixels
@@ -32,13 +31,15 @@ from lorawiz.train.image_losses import STATE_FILE, ImageLosses
 from lorawiz.train.job import Job
 from lorawiz.train.losses import Loss
 from lorawiz.train.masks import LossMasks
-from lorawiz.train.network import LoraNetwork
 from lorawiz.train.optimizers import averaged_weights, build_optimizer
 from lorawiz.train.rates import Rates, build_rates
+from lorawiz.train.building import build_savers
 from lorawiz.train.sampling import SamplePrompt, draw_latents, save_pictures
+from lorawiz.train.saving import Saver
 from lorawiz.train.state import restore_state, save_state
 from lorawiz.train.steering import BeforeTraining, Steering
 from lorawiz.train.stopping import StopRequested, StopWatch
+from lorawiz.train.trained import Trained, TrainedTogether, fits
 from lorawiz.train.trial import try_optimizer
 
 _DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -52,7 +53,9 @@ class Models:
     unet: Any
     text_encoder: nn.Module | None
     """None once all its outputs are cached."""
-    network: LoraNetwork
+    network: Trained
+    """All that trains."""
+    savers: Sequence[Saver]
     optimizer: torch.optim.Optimizer
     rates: Rates
 
@@ -115,19 +118,20 @@ class Trainer:
         return TextConditioning.cat([self._cached_text(p) for p in prompts]).to(self.device)
 
     def save_lora(self, path: Path, step: int, epoch: int) -> None:
-        """Write the LoRA as it is behind `step`."""
+        """Write what trains as it is behind `step`: the LoRA at `path`, others beside it."""
         with averaged_weights(self.models.optimizer):
-            self._save_lora(path, step, epoch)
+            refuse_diverged(self.models.network, step)
+            for saver in self.models.savers:
+                self._save_product(saver, saver.find_path(path), step, epoch)
 
-    def _save_lora(self, path: Path, step: int, epoch: int) -> None:
-        refuse_diverged(self.models.network, step)
+    def _save_product(self, saver: Saver, path: Path, step: int, epoch: int) -> None:
         precision = self.job.spec.train.save_precision
-        if not self.models.network.fits(_SAVE_DTYPES[precision]):
+        if not fits(saver.trained, _SAVE_DTYPES[precision]):
             said = f"{path.name} is saved in float: some weights are too large for {precision}"
             self.journal.write("warning", message=said)
             precision = "float"
-        tensors = self.models.network.export(_SAVE_DTYPES[precision])
-        num_bytes = save_lora(path, tensors, self.job.metadata(step, epoch))
+        metadata = self.job.metadata(step, epoch, saver.product)
+        num_bytes = saver.save(path, _SAVE_DTYPES[precision], metadata)
         shown = path.relative_to(self.job.project.root).as_posix()
         self.journal.write("save", step=step, epoch=epoch, path=shown, num_bytes=num_bytes)
 
@@ -236,7 +240,9 @@ class Trainer:
         if can_cache and not missing and not spec.sample.prompts:
             return None
         self._phase("loading the text encoder", 0, 1)
-        text_encoder = self.adapter.load_text_encoder(self.job.checkpoint, self.dtype)
+        trains_it = spec.trains_full and spec.trains_text_encoder
+        dtype = torch.float32 if trains_it else self.dtype
+        text_encoder = self.adapter.load_text_encoder(self.job.checkpoint, dtype)
         text_encoder.to(self.device)
         if spec.sample.prompts:
             self._sample_prompts = self._encode_samples(text_encoder)
@@ -278,14 +284,11 @@ class Trainer:
     def _load_models(self, text_encoder: nn.Module | None) -> Models:
         spec = self.job.spec
         self._phase("loading the U-Net", 0, 1)
-        unet = self.adapter.load_unet(self.job.checkpoint, self.dtype)
-        network = LoraNetwork(spec.network)
-        torch.manual_seed(spec.train.seed)
-        if text_encoder is not None and spec.trains_text_encoder:
-            targets = self.adapter.iter_text_targets(text_encoder)
-            network.inject("text_encoder", targets, self.device)
-        if spec.trains_unet:
-            network.inject("unet", self.adapter.iter_unet_targets(unet), self.device)
+        dtype = torch.float32 if spec.trains_full and spec.trains_unet else self.dtype
+        unet = self.adapter.load_unet(self.job.checkpoint, dtype)
+        learning_text_encoder = text_encoder if spec.trains_text_encoder else None
+        savers = build_savers(self.job, self.adapter, unet, learning_text_encoder, self.device)
+        network = TrainedTogether([saver.trained for saver in savers])
         freeze_convolutions(unet)
         unet.to(self.device)
         if spec.train.gradient_checkpointing:
@@ -295,7 +298,7 @@ class Trainer:
         network.set_training(True)
         optimizer = build_optimizer(spec, network)
         rates = build_rates(spec.train, optimizer, self.job.count.total_steps)
-        return Models(unet, text_encoder, network, optimizer, rates)
+        return Models(unet, text_encoder, network, savers, optimizer, rates)
 
     def _restore(self, state: VerifiedState) -> None:
         models = self.models

@@ -17,10 +17,10 @@ from lorawiz.errors import LorawizError
 from lorawiz.spec.document import build_spec
 from lorawiz.spec.tables import Spec
 from lorawiz.train.arguments import MISUSE, misuse
-from lorawiz.train.network import Part
 from lorawiz.train.optimizers import averaged_weights, make_optimizer
 from lorawiz.train.rates import build_rates, effective_rate
 from lorawiz.train.state import pack_optimizer
+from lorawiz.train.trained import Part
 
 _SIDE = 64
 """64 × 64 is the smallest matrix that bitsandbytes keeps in 8 bits."""

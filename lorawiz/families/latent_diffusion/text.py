@@ -14,8 +14,8 @@ from lorawiz.families.checkpoints import Checkpoint
 from lorawiz.families.clip import encode_prompt
 from lorawiz.families.latent_diffusion.layer_names import openclip_name
 from lorawiz.families.latent_diffusion.loading import (
+    OpenPart,
     build_empty_model,
-    fill,
     read_config,
 )
 from lorawiz.families.latent_diffusion.weights import read_folder, read_single_file
@@ -34,20 +34,22 @@ class TextEncoderPart:
     padding_id: int
     """The token behind the end of a short prompt."""
     lora_prefix: str
+    lacks_last_layer: bool = False
+    """Whether the single file has one layer more, which no base reads."""
 
 
-def load_text_part(
-    about: TextEncoderPart, checkpoint: Checkpoint, config: Mapping[str, Any], dtype: torch.dtype
-) -> nn.Module:
-    """The text encoder with its weights. `config` is for a single file. Raises ModelError."""
+def open_text_part(
+    about: TextEncoderPart, checkpoint: Checkpoint, config: Mapping[str, Any]
+) -> OpenPart:
+    """The text encoder in its file. `config` is for a single file. Raises ModelError."""
     if checkpoint.layout == "diffusers":
         model = build_empty_model(
             about.part, read_config(checkpoint.path / about.part / "config.json")
         )
-        return fill(model, read_folder(checkpoint.path, about.part, about.part), dtype, _take_clip)
+        return OpenPart(model, read_folder(checkpoint.path, about.part, about.part), _take_clip)
     model = build_empty_model(about.part, config)
     source = read_single_file(checkpoint.path, about.part, about.prefix)
-    return fill(model, source, dtype, _take_openclip if about.naming == "openclip" else _take_clip)
+    return OpenPart(model, source, _take_openclip if about.naming == "openclip" else _take_clip)
 
 
 def encode(model: nn.Module, about: TextEncoderPart, prompts: Sequence[str]) -> tuple[Tensor, Any]:

@@ -14,6 +14,7 @@ from lorawiz.families.checkpoints import Checkpoint
 from lorawiz.families.clip import END_ID
 from lorawiz.families.conditioning import Framing, TextConditioning
 from lorawiz.families.latent_diffusion.adapter import LatentDiffusionAdapter
+from lorawiz.families.latent_diffusion.export import SDXL_FOLDER
 from lorawiz.families.latent_diffusion.layer_names import unet_names
 from lorawiz.families.latent_diffusion.targets import iter_unet_targets
 from lorawiz.families.latent_diffusion.text import TextEncoderPart, encode
@@ -33,6 +34,7 @@ class SdxlAdapter(LatentDiffusionAdapter):
     """See `lorawiz.families.adapter.Adapter`. At full size 722 + 264 LoRA modules."""
 
     card = CARD
+    folder = SDXL_FOLDER
     text_parts = (
         TextEncoderPart(
             part="text_encoder",
