@@ -19,7 +19,6 @@ from lorawiz.spec.optimizers import find_optimizer, optimizer_arguments, sets_ow
 from lorawiz.spec.tables import Spec
 from lorawiz.spec.training import TrainTable
 
-
 Product = Literal["lora", "model"]
 """What is saved: a LoRA, or a whole model."""
 _ARCHITECTURE_TAILS: dict[Product, str] = {"lora": "/lora", "model": ""}

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-
 from lorawiz.paths import write_parts_atomically
 
 _HASH_KEYS = {"sshs_model_hash": "", "modelspec.hash_sha256": "0x"}

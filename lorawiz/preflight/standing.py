@@ -256,13 +256,10 @@ def stand_clean(spec: Spec, pictures: Pictures, changes: int | LorawizError) -> 
 
 
 def stand_settings(spec: Spec) -> Step:
-    train, network = spec.train, spec.network
+    train = spec.train
     width, height = spec.dataset.size
     lines = [
-        say(
-            "{kind}, dim {dim}, alpha {alpha}",
-            kind=network.kind, dim=network.dim, alpha=f"{network.alpha:g}",
-        ),
+        _tell_kind(spec),
         _tell_length(spec, f"{width}×{height}"),
         say(
             "{optimizer}, learning rate {rate}, {scheduler}",
@@ -271,6 +268,21 @@ def stand_settings(spec: Spec) -> Step:
         ),
     ]  # fmt: skip
     return Step("settings", "done", lines, command="lorawiz get")
+
+
+def _tell_kind(spec: Spec) -> Phrase:
+    network = spec.network
+    if spec.trains_full:
+        both = spec.trains_unet and spec.trains_text_encoder
+        if both:
+            return say("full fine-tuning of U-Net and text encoder")
+        if spec.trains_unet:
+            return say("full fine-tuning of the U-Net")
+        return say("full fine-tuning of the text encoder")
+    return say(
+        "{kind}, dim {dim}, alpha {alpha}",
+        kind=network.kind, dim=network.dim, alpha=f"{network.alpha:g}",
+    )  # fmt: skip
 
 
 def _tell_length(spec: Spec, size: str) -> Phrase:

@@ -5,9 +5,10 @@ They are kept in fp32 whatever they are computed in, so that small updates are n
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor, nn
 
-from lorawiz.train.trained import Part
+from lorawiz.train.trained import Part, fits
 
 
 class FullWeights:
@@ -31,6 +32,9 @@ class FullWeights:
     def load_weights(self, tensors: dict[str, Tensor]) -> None:
         for name, weight in self.iter_weights():
             weight.data.copy_(tensors[name])
+
+    def fits(self, dtype: torch.dtype) -> bool:
+        return fits(self, dtype)
 
     def set_training(self, training: bool) -> None:
         """The models have no dropout of their own."""

@@ -5,6 +5,7 @@ Shape suffixes: R rank, I inputs, O outputs.
 
 import math
 from collections.abc import Iterable, Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -12,7 +13,7 @@ from lorawiz.families.adapter import LoraTarget
 from lorawiz.loras.file import RawTensor
 from lorawiz.spec.tables import NetworkTable
 from lorawiz.train.frozen import is_plain_cpu, lora_matmul
-from lorawiz.train.trained import Part
+from lorawiz.train.trained import Part, fits
 
 _RAW_DTYPES = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
 
@@ -101,6 +102,10 @@ class LoraNetwork:
         """Dropout on or off."""
         for layer in self.layers.values():
             layer.training = training
+
+    def fits(self, dtype: torch.dtype) -> bool:
+        """Whether every weight is finite when it is rounded to `dtype`."""
+        return fits(self, dtype)
 
     def export(self, dtype: torch.dtype) -> dict[str, RawTensor]:
         """The file's tensors: kohya's keys and shapes, and `.alpha` for each layer.

@@ -27,7 +27,9 @@ FOLDER_TAIL = "-diffusers"
 class Saver(Protocol):
     """Writes one of the things that a run makes."""
 
-    product: Product
+    @property
+    def product(self) -> Product:
+        """What kind of file it is."""
 
     @property
     def trained(self) -> Trained:
@@ -105,4 +107,4 @@ def _stream_tensor(tensor: StoredTensor, wanted: torch.dtype) -> StreamedTensor:
 
 def _as_bytes(tensor: Tensor, dtype: torch.dtype) -> memoryview:
     host = tensor.detach().to("cpu", dtype).contiguous()
-    return memoryview(host.reshape(-1).view(torch.uint8).numpy())
+    return host.reshape(-1).view(torch.uint8).numpy().data

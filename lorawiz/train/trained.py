@@ -24,6 +24,9 @@ class Trained(Protocol):
     def set_training(self, training: bool) -> None:
         """Dropout on or off, where there is any."""
 
+    def fits(self, dtype: torch.dtype) -> bool:
+        """Whether every weight is finite when it is rounded to `dtype`."""
+
 
 class TrainedTogether:
     """Several things that train at once. See `Trained`."""
@@ -46,9 +49,12 @@ class TrainedTogether:
         for member in self._members:
             member.set_training(training)
 
+    def fits(self, dtype: torch.dtype) -> bool:
+        return all(member.fits(dtype) for member in self._members)
+
 
 def fits(trained: Trained, dtype: torch.dtype) -> bool:
-    """Whether every weight is finite when it is rounded to `dtype`."""
+    """Whether every weight is finite when it is rounded to `dtype`: what most answer."""
     return all(
         bool(torch.isfinite(weight.detach().to(dtype)).all())
         for _, weight in trained.iter_weights()

@@ -23,6 +23,7 @@ from lorawiz.families.adapter import Adapter
 from lorawiz.families.conditioning import TextConditioning
 from lorawiz.runs.journal import JournalWriter
 from lorawiz.runs.states import VerifiedState
+from lorawiz.train.building import build_savers
 from lorawiz.train.caches import TensorCache, TextCache, latents_key, load_pixels
 from lorawiz.train.diffusion import Diffusion, rescale_to_zero_terminal_snr
 from lorawiz.train.finiteness import refuse_diverged
@@ -33,13 +34,12 @@ from lorawiz.train.losses import Loss
 from lorawiz.train.masks import LossMasks
 from lorawiz.train.optimizers import averaged_weights, build_optimizer
 from lorawiz.train.rates import Rates, build_rates
-from lorawiz.train.building import build_savers
 from lorawiz.train.sampling import SamplePrompt, draw_latents, save_pictures
 from lorawiz.train.saving import Saver
 from lorawiz.train.state import restore_state, save_state
 from lorawiz.train.steering import BeforeTraining, Steering
 from lorawiz.train.stopping import StopRequested, StopWatch
-from lorawiz.train.trained import Trained, TrainedTogether, fits
+from lorawiz.train.trained import Trained, TrainedTogether
 from lorawiz.train.trial import try_optimizer
 
 _DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -126,7 +126,7 @@ class Trainer:
 
     def _save_product(self, saver: Saver, path: Path, step: int, epoch: int) -> None:
         precision = self.job.spec.train.save_precision
-        if not fits(saver.trained, _SAVE_DTYPES[precision]):
+        if not saver.trained.fits(_SAVE_DTYPES[precision]):
             said = f"{path.name} is saved in float: some weights are too large for {precision}"
             self.journal.write("warning", message=said)
             precision = "float"

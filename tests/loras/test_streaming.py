@@ -18,7 +18,7 @@ def make_array(side: int) -> np.ndarray[tuple[int, int], np.dtype[np.float16]]:
 
 
 def make_tensor(side: int) -> StreamedTensor:
-    return StreamedTensor("float16", (side, side), lambda: memoryview(make_array(side)))
+    return StreamedTensor("float16", (side, side), lambda: make_array(side).data)
 
 
 def test_tensors_and_metadata_come_back(tmp_path: Path) -> None:

@@ -315,6 +315,13 @@ FAILING: dict[str, Sequence[Case]] = {
         Case({"train.unet_lr": "1e-8"}, said="unet_lr = 1e-08"),
         Case({"train.learning_rate": "1.0"}, said="learning_rate = 1, far from AdamW's usual 1e-4"),
         Case({"train.optimizer_type": "Prodigy"}, said="learning_rate = 0.0001, far from Prodigy's usual 1.0"),
+        Case({"network.kind": "full"}, said="learning_rate = 0.0001, far from AdamW's usual 5e-06"),
+    ],
+    "lora-settings-idle": [
+        Case({"network.kind": "full"}, said="dim, alpha without effect: network.kind = 'full'"),
+    ],
+    "save-model-as-idle": [
+        Case({"train.save_model_as": "diffusers"}, said="save_model_as = 'diffusers' has no effect"),
     ],
     "learning-rate-idle": [
         Case({"network.train_unet_only": "true", "train.text_encoder_lr": "1e-4"}, said="text_encoder_lr has no"),
@@ -438,7 +445,12 @@ PASSING: dict[str, Sequence[Case]] = {
         Case({"train.mixed_precision": "bf16"}),
         Case({"train.mixed_precision": "fp16"}, {"torch": OLD_GPU}),
     ],
+    "alpha-scale": [Case({"network.kind": "full", "network.alpha": "64"})],
+    "save-model-as-idle": [
+        Case({"network.kind": "full", "train.save_model_as": "diffusers"}),
+    ],
     "learning-rate-unusual": [
+        Case({"network.kind": "full", "train.learning_rate": "5e-6"}),
         Case({"train.optimizer_type": "Prodigy", "train.learning_rate": "1"}),
         Case(
             {"train.learning_rate": "1.0", "train.unet_lr": "1e-4", "train.text_encoder_lr": "5e-5"}
@@ -645,7 +657,7 @@ def test_the_plans_memory_and_disk_follow_the_optimizer(tmp_path: Path, tiny_bas
     for name in ("AdamW", "Lion", "Prodigy", "torch.optim.RAdam"):
         at = inspect(tmp_path / name, tiny_base, Case({"train.optimizer_type": name}))
         plans[name] = build_plan(at)
-    size = plans["AdamW"].num_lora_parameters
+    size = plans["AdamW"].num_parameters
     kept = {name: plan.state_bytes / size for name, plan in plans.items()}
     assert kept == {"AdamW": 12, "Lion": 8, "Prodigy": 20, "torch.optim.RAdam": 12}
     assert plans["Prodigy"].memory_bytes - plans["Lion"].memory_bytes == 12 * size

@@ -18,6 +18,8 @@ def find_odd_scale(at: Inspection) -> Iterator[Problem]:
     """The LoRA is scaled by alpha / dim: far from 1 it learns much slower or faster than the
     learning rate says. (sd-scripts' silent default is 1 / 4.)"""
     network = at.spec.network
+    if network.kind != "lora":
+        return
     scale = network.alpha / network.dim
     if scale <= LOW_SCALE or scale > 2:
         yield Problem(
