@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from lorawiz.families.card import FamilyCard
 from lorawiz.families.checkpoints import Checkpoint
+from lorawiz.families.clip.new_token import NewToken
 from lorawiz.families.conditioning import Framing, TextConditioning
 from lorawiz.families.stored import StoredTensor
 from lorawiz.spec.tables import BaseTable
@@ -110,5 +111,14 @@ class Adapter(Protocol):
         """The share of signal left at each of the training timesteps, [1000], fp32."""
 
     def iter_unet_targets(self, unet: nn.Module) -> Iterator[LoraTarget]: ...
+
+    def add_token(
+        self, text_encoder: nn.Module, token: NewToken, init_word: str
+    ) -> dict[str, nn.Parameter]:
+        """Let the text encoders read `token`. Returns its vectors [n, D] in fp32, on the encoders'
+        device, by their keys in a file of embeddings.
+
+        They begin as those of `init_word`, over and over where it has fewer tokens.
+        """
 
     def iter_text_targets(self, text_encoder: nn.Module) -> Iterator[LoraTarget]: ...

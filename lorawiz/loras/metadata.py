@@ -19,9 +19,13 @@ from lorawiz.spec.optimizers import find_optimizer, optimizer_arguments, sets_ow
 from lorawiz.spec.tables import Spec
 from lorawiz.spec.training import TrainTable
 
-Product = Literal["lora", "model"]
-"""What is saved: a LoRA, or a whole model."""
-_ARCHITECTURE_TAILS: dict[Product, str] = {"lora": "/lora", "model": ""}
+Product = Literal["lora", "model", "embedding"]
+"""What is saved: a LoRA, a whole model, or the vectors of a new word."""
+_ARCHITECTURE_TAILS: dict[Product, str] = {
+    "lora": "/lora",
+    "model": "",
+    "embedding": "/textual-inversion",
+}
 _ORIGINAL_LAYOUT = "https://github.com/Stability-AI/generative-models"
 
 

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from lorawiz.spec.annotating import CaptionTable, CropTable, CutoutTable, TagTable
 from lorawiz.spec.cleaning import CleanRule
 from lorawiz.spec.table import Colour, Count, Positive, Share, Side, Table, as_float
+from lorawiz.spec.textual_inversion import TextualInversionTable
 from lorawiz.spec.training import TrainTable
 from lorawiz.spec.validating import ValidationTable
 
@@ -135,9 +136,10 @@ class PromptTable(Table):
 class NetworkTable(Table):
     """What is trained: the adapter, or the base itself."""
 
-    kind: Literal["lora", "full"] = "lora"
-    """What is trained: a LoRA beside the base, or the base's own weights (full). With full the
-    text encoder trains where train.text_encoder_lr is set, and dim, alpha, dropout have no part."""
+    kind: Literal["lora", "full", "none"] = "lora"
+    """What is trained: a LoRA beside the base, the base's own weights (full), or neither (none),
+    for textual inversion alone. With full the text encoder trains where train.text_encoder_lr is
+    set."""
     dim: Annotated[int, Field(ge=1, le=1024)] = 16
     """The rank: more holds more detail, in a larger file. 8 to 32 for a face."""
     alpha: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 8.0
@@ -216,6 +218,7 @@ class Spec(Table):
     """Cleaning rules, applied in order to what was tagged and brought: [[clean]] tables."""
     prompt: PromptTable = PromptTable()
     network: NetworkTable = NetworkTable()
+    textual_inversion: TextualInversionTable = TextualInversionTable()
     train: TrainTable = TrainTable()
     sample: SampleTable = SampleTable()
     validation: ValidationTable = ValidationTable()
@@ -226,15 +229,40 @@ class Spec(Table):
     def _rules(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
 
+    @model_validator(mode="after")
+    def _something_to_train(self) -> Self:
+        if self.network.kind == "none" and not self.trains_token:
+            raise ValueError(
+                'network.kind = "none" trains nothing without textual_inversion.token_string'
+            )
+        return self
+
     @property
     def trains_unet(self) -> bool:
-        return not self.network.train_text_encoder_only
+        return self.network.kind != "none" and not self.network.train_text_encoder_only
 
     @property
     def trains_text_encoder(self) -> bool:
+        if self.network.kind == "none":
+            return False
         if self.trains_full and not self.network.train_text_encoder_only:
             return self.train.text_encoder_lr is not None and not self.network.train_unet_only
         return not self.network.train_unet_only
+
+    @property
+    def trains_token(self) -> bool:
+        """Whether a new word trains."""
+        return bool(self.textual_inversion.token_string)
+
+    @property
+    def changes_text(self) -> bool:
+        """Whether what a prompt becomes is another behind each step, so that nothing caches it."""
+        return self.trains_text_encoder or self.trains_token
+
+    @property
+    def init_word(self) -> str:
+        """What the new word begins as."""
+        return self.textual_inversion.init_word or self.project.class_word
 
     @property
     def trains_full(self) -> bool:

@@ -7,10 +7,13 @@ import torch
 from torch import nn
 
 from lorawiz.families.adapter import Adapter
+from lorawiz.families.clip.new_token import NewToken
+from lorawiz.spec import Spec
 from lorawiz.train.full import FullWeights
 from lorawiz.train.job import Job
 from lorawiz.train.network import LoraNetwork
-from lorawiz.train.saving import LoraSaver, ModelSaver, Saver
+from lorawiz.train.new_word import NewWord
+from lorawiz.train.saving import EmbeddingSaver, LoraSaver, ModelSaver, Saver
 
 
 def build_savers(
@@ -20,15 +23,31 @@ def build_savers(
     text_encoder: nn.Module | None,
     device: torch.device,
 ) -> Sequence[Saver]:
-    """All that trains, with what saves it. `text_encoder` is None where it does not train.
+    """All that trains, with what saves it; the main thing last.
+
+    `text_encoder` is None where all its outputs are cached.
 
     Draws from torch's global generator, which it seeds. Raises ModelError where a base cannot be
     saved whole.
     """
     torch.manual_seed(job.spec.train.seed)
-    if job.spec.trains_full:
-        return [_build_full(job, adapter, unet, text_encoder)]
-    return [LoraSaver(_build_lora(job, adapter, unet, text_encoder, device))]
+    spec = job.spec
+    savers: list[Saver] = []
+    if spec.trains_token:
+        assert text_encoder is not None
+        savers.append(EmbeddingSaver(_build_word(spec, adapter, text_encoder)))
+    learning = text_encoder if spec.trains_text_encoder else None
+    if spec.trains_full:
+        savers.append(_build_full(job, adapter, unet, learning))
+    elif spec.trains_unet or spec.trains_text_encoder:
+        savers.append(LoraSaver(_build_lora(job, adapter, unet, learning, device)))
+    return savers
+
+
+def _build_word(spec: Spec, adapter: Adapter, text_encoder: nn.Module) -> NewWord:
+    table = spec.textual_inversion
+    token = NewToken(table.token_string, table.num_vectors_per_token)
+    return NewWord(token, adapter.add_token(text_encoder, token, spec.init_word))
 
 
 def _build_lora(

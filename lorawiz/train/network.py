@@ -13,9 +13,8 @@ from lorawiz.families.adapter import LoraTarget
 from lorawiz.loras.file import RawTensor
 from lorawiz.spec.tables import NetworkTable
 from lorawiz.train.frozen import is_plain_cpu, lora_matmul
+from lorawiz.train.raw_tensors import to_raw
 from lorawiz.train.trained import Part, fits
-
-_RAW_DTYPES = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
 
 
 class LoraLayer(nn.Module):
@@ -116,12 +115,8 @@ class LoraNetwork:
         for key, layer in self.layers.items():
             tail = (1, 1) if isinstance(layer.base, nn.Conv2d) else ()
             for name, weight in (("lora_down", layer.down_RI), ("lora_up", layer.up_OR)):
-                tensors[f"{key}.{name}.weight"] = _raw(weight.reshape(*weight.shape, *tail), dtype)
-            tensors[f"{key}.alpha"] = _raw(torch.tensor(self._table.alpha), dtype)
+                tensors[f"{key}.{name}.weight"] = to_raw(
+                    weight.reshape(*weight.shape, *tail), dtype
+                )
+            tensors[f"{key}.alpha"] = to_raw(torch.tensor(self._table.alpha), dtype)
         return tensors
-
-
-def _raw(tensor: Tensor, dtype: torch.dtype) -> RawTensor:
-    host = tensor.detach().to("cpu", dtype).contiguous()
-    data = host.reshape(-1).view(torch.uint8).numpy().tobytes()
-    return RawTensor(_RAW_DTYPES[dtype], tuple(host.shape), data)

@@ -20,10 +20,9 @@ from lorawiz.spec.optimizers import (
 from lorawiz.spec.tables import Spec
 from lorawiz.spec.training import TrainTable
 from lorawiz.train.arguments import MISUSE, list_arguments, misuse, refuse_unknown
-from lorawiz.train.trained import Part, Trained
+from lorawiz.train.trained import PARTS, Part, Trained
 
 _ARGS_KEY = "train.optimizer_args"
-_PARTS: tuple[Part, ...] = ("unet", "text_encoder")
 _NOT_TO_SET = ("self", "params", "lr", "named_parameters")
 
 
@@ -32,14 +31,20 @@ def build_optimizer(spec: Spec, network: Trained) -> torch.optim.Optimizer:
 
     Raises RunError for a missing package, a class that is none, and arguments that do not suit.
     """
-    weights = {part: network.part_weights(part) for part in _PARTS}
-    return make_optimizer(spec.train, {part: each for part, each in weights.items() if each})
+    weights = {part: network.part_weights(part) for part in PARTS}
+    in_use = {part: each for part, each in weights.items() if each}
+    return make_optimizer(spec.train, in_use, spec.textual_inversion.learning_rate)
 
 
 def make_optimizer(
-    train: TrainTable, weights: dict[Part, list[torch.nn.Parameter]]
+    train: TrainTable,
+    weights: dict[Part, list[torch.nn.Parameter]],
+    token_lr: float | None = None,
 ) -> torch.optim.Optimizer:
-    """The optimizer over `weights` by part; see `build_optimizer`."""
+    """The optimizer over `weights` by part; see `build_optimizer`.
+
+    `token_lr` is a new word's own learning rate.
+    """
     entry = find_optimizer(train.optimizer_type)
     made = load_class(train.optimizer_type, entry.class_path, torch.optim.Optimizer)
     ours = (*_NOT_TO_SET, *entry.fixed)
@@ -47,7 +52,7 @@ def make_optimizer(
     refuse_unknown(_ARGS_KEY, train.optimizer_type, made, given, ours)
     try:
         optimizer: torch.optim.Optimizer = made(
-            _list_groups(train, weights),
+            _list_groups(train, weights, token_lr),
             lr=None if sets_own_rate(train) else train.learning_rate,
             **{**entry.fixed, **given},
         )
@@ -109,11 +114,16 @@ def is_averaging(optimizer: torch.optim.Optimizer) -> bool:
 
 
 def _list_groups(
-    train: TrainTable, weights: dict[Part, list[torch.nn.Parameter]]
+    train: TrainTable, weights: dict[Part, list[torch.nn.Parameter]], token_lr: float | None
 ) -> list[dict[str, Any]]:
     if sets_own_rate(train):
         return [{"params": each} for each in weights.values()]
-    rates = {part: train.part_lr(part) for part in weights}
+    rates = {
+        part: train.part_lr(part)
+        if part != "textual_inversion"
+        else token_lr or train.learning_rate
+        for part in weights
+    }
     return [
         {"params": each, "lr": rates[part], "base_lr": rates[part]}
         for part, each in weights.items()

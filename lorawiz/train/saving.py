@@ -1,4 +1,4 @@
-"""The files that a run saves: LoRA or whole model, each from what trained."""
+"""The files that a run saves: LoRA or whole model, new word: each from what trained."""
 
 import shutil
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from lorawiz.paths import fsync_folder
 from lorawiz.spec.tables import BaseTable
 from lorawiz.train.full import FullWeights
 from lorawiz.train.network import LoraNetwork
+from lorawiz.train.new_word import NewWord
 from lorawiz.train.trained import Trained
 
 FOLDER_TAIL = "-diffusers"
@@ -93,6 +94,21 @@ class ModelSaver:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
         return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+@dataclass(frozen=True)
+class EmbeddingSaver:
+    """The vectors of the new word, as sd-scripts and the web UIs have them. See `Saver`."""
+
+    trained: NewWord
+    product: Product = "embedding"
+
+    def find_path(self, path: Path) -> Path:
+        name = path.name.removesuffix(".safetensors")
+        return path.with_name(f"{name}-{self.trained.file_word}.safetensors")
+
+    def save(self, path: Path, dtype: torch.dtype, metadata: Mapping[str, str]) -> int:
+        return save_lora(path, self.trained.export(dtype), metadata)
 
 
 def _stream(tensors: Mapping[str, StoredTensor], dtype: torch.dtype) -> dict[str, StreamedTensor]:

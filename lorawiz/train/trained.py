@@ -6,7 +6,9 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-Part = Literal["unet", "text_encoder"]
+Part = Literal["unet", "text_encoder", "textual_inversion"]
+PARTS: tuple[Part, ...] = ("unet", "text_encoder", "textual_inversion")
+"""In the order of their parameter groups."""
 
 
 class Trained(Protocol):

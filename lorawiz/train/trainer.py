@@ -112,7 +112,7 @@ class Trainer:
     def encode_prompts(self, prompts: list[str]) -> TextConditioning:
         """What the U-Net reads of each prompt, on the device; with a graph where it is trained."""
         if self.models.text_encoder is not None:
-            is_learning = torch.is_grad_enabled() and self.job.spec.trains_text_encoder
+            is_learning = torch.is_grad_enabled() and self.job.spec.changes_text
             with torch.set_grad_enabled(is_learning):
                 return self._encode(self.models.text_encoder, prompts)
         return TextConditioning.cat([self._cached_text(p) for p in prompts]).to(self.device)
@@ -161,7 +161,7 @@ class Trainer:
             return
         with self.evaluating():
             prompts = self._sample_prompts
-            if self.job.spec.trains_text_encoder:
+            if self.job.spec.changes_text:
                 assert self.models.text_encoder is not None
                 prompts = self._encode_samples(self.models.text_encoder)
             latents = []
@@ -232,7 +232,7 @@ class Trainer:
     def _prepare_text(self) -> nn.Module | None:
         """Cache the text encoder's outputs where they cannot change; else return it."""
         spec = self.job.spec
-        can_cache = not spec.trains_text_encoder and not varies(spec.prompt)
+        can_cache = not spec.changes_text and not varies(spec.prompt)
         prompts = {effective_prompt(r, spec, 1) for r in self.job.records} if can_cache else set()
         if can_cache:
             prompts |= {settled_prompt(r, spec, spec.validation.seed) for r in self.job.held_out}
@@ -286,14 +286,13 @@ class Trainer:
         self._phase("loading the U-Net", 0, 1)
         dtype = torch.float32 if spec.trains_full and spec.trains_unet else self.dtype
         unet = self.adapter.load_unet(self.job.checkpoint, dtype)
-        learning_text_encoder = text_encoder if spec.trains_text_encoder else None
-        savers = build_savers(self.job, self.adapter, unet, learning_text_encoder, self.device)
+        savers = build_savers(self.job, self.adapter, unet, text_encoder, self.device)
         network = TrainedTogether([saver.trained for saver in savers])
         freeze_convolutions(unet)
         unet.to(self.device)
         if spec.train.gradient_checkpointing:
             self.adapter.enable_gradient_checkpointing(unet)
-            if text_encoder is not None and spec.trains_text_encoder:
+            if text_encoder is not None and spec.changes_text:
                 self.adapter.enable_gradient_checkpointing(text_encoder)
         network.set_training(True)
         optimizer = build_optimizer(spec, network)

@@ -29,14 +29,15 @@ _SIDE = 64
 def try_optimizer(spec: Spec, total_steps: int, device: torch.device) -> None:
     """Make two steps as the run would, and pack the state. Raises RunError for what is wrong."""
     trained: dict[Part, bool] = {
-        "unet": spec.trains_unet, "text_encoder": spec.trains_text_encoder
+        "unet": spec.trains_unet, "text_encoder": spec.trains_text_encoder,
+        "textual_inversion": spec.trains_token,
     }  # fmt: skip
     weights = {
         part: [nn.Parameter(torch.ones(_SIDE, _SIDE, device=device))]
         for part, is_trained in trained.items()
         if is_trained
     }
-    optimizer = make_optimizer(spec.train, weights)
+    optimizer = make_optimizer(spec.train, weights, spec.textual_inversion.learning_rate)
     rates = build_rates(spec.train, optimizer, total_steps)
     for step in (1, 2):
         with _saying("train.lr_scheduler", spec.train.lr_scheduler):

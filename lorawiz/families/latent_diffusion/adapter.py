@@ -16,6 +16,7 @@ from lorawiz.errors import ModelError, visible_text
 from lorawiz.families.adapter import LoraTarget
 from lorawiz.families.card import FamilyCard
 from lorawiz.families.checkpoints import Checkpoint
+from lorawiz.families.clip.new_token import NewToken
 from lorawiz.families.conditioning import Framing, TextConditioning
 from lorawiz.families.latent_diffusion.export import SD_FOLDER, BaseExport, FolderFormat
 from lorawiz.families.latent_diffusion.exporting import UNET_PREFIX
@@ -26,6 +27,7 @@ from lorawiz.families.latent_diffusion.loading import (
     read_config,
     take_same,
 )
+from lorawiz.families.latent_diffusion.new_tokens import add_token
 from lorawiz.families.latent_diffusion.targets import iter_text_targets, iter_unet_targets
 from lorawiz.families.latent_diffusion.text import (
     TextEncoderPart,
@@ -152,6 +154,15 @@ class LatentDiffusionAdapter:
         models = self._split_text_encoders(text_encoder)
         for model, about in zip(models, self.text_parts, strict=True):
             yield from iter_text_targets(model, about.lora_prefix)
+
+    def add_token(
+        self, text_encoder: nn.Module, token: NewToken, init_word: str
+    ) -> dict[str, nn.Parameter]:
+        models = self._split_text_encoders(text_encoder)
+        return {
+            about.embedding_key: add_token(model, token, init_word)
+            for model, about in zip(models, self.text_parts, strict=True)
+        }
 
     def _split_text_encoders(self, text_encoder: nn.Module) -> Sequence[nn.Module]:
         return (text_encoder,)

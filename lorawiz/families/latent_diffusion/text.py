@@ -11,13 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from lorawiz.families.checkpoints import Checkpoint
-from lorawiz.families.clip import encode_prompt
+from lorawiz.families.clip import frame_ids
+from lorawiz.families.clip.new_token import read_ids
 from lorawiz.families.latent_diffusion.layer_names import openclip_name
 from lorawiz.families.latent_diffusion.loading import (
     OpenPart,
     build_empty_model,
     read_config,
 )
+from lorawiz.families.latent_diffusion.new_tokens import find_new_token
 from lorawiz.families.latent_diffusion.weights import read_folder, read_single_file
 
 
@@ -34,6 +36,8 @@ class TextEncoderPart:
     padding_id: int
     """The token behind the end of a short prompt."""
     lora_prefix: str
+    embedding_key: str
+    """Of the vectors of a new token in its file, as the web UIs read it."""
     lacks_last_layer: bool = False
     """Whether the single file has one layer more, which no base reads."""
 
@@ -55,7 +59,9 @@ def open_text_part(
 def encode(model: nn.Module, about: TextEncoderPart, prompts: Sequence[str]) -> tuple[Tensor, Any]:
     """ids_BT that the model reads of the prompts, and all its outputs."""
     device = next(model.parameters()).device
-    ids_BT = torch.tensor([encode_prompt(p, about.padding_id) for p in prompts], device=device)
+    new_token = find_new_token(model)
+    ids = [frame_ids(read_ids(prompt, new_token), about.padding_id) for prompt in prompts]
+    ids_BT = torch.tensor(ids, device=device)
     return ids_BT, model(input_ids=ids_BT, output_hidden_states=True)
 
 

@@ -42,6 +42,7 @@ class SdxlAdapter(LatentDiffusionAdapter):
             naming="clip",
             padding_id=END_ID,
             lora_prefix="lora_te1",
+            embedding_key="clip_l",
         ),
         TextEncoderPart(
             part="text_encoder_2",
@@ -49,6 +50,7 @@ class SdxlAdapter(LatentDiffusionAdapter):
             naming="openclip",
             padding_id=0,
             lora_prefix="lora_te2",
+            embedding_key="clip_g",
         ),
     )
 

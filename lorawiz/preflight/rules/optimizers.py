@@ -55,7 +55,9 @@ def find_wrong_optimizer_settings(at: Inspection) -> Iterator[Problem]:
     if at.machine.missing_packages or is_missing(find_optimizer(train.optimizer_type)):
         return
     # what does not concern the optimizer is left out, so that one answer serves many specs
-    reduced = dump_spec(Spec(train=train, network=at.spec.network))
+    reduced = dump_spec(
+        Spec(train=train, network=at.spec.network, textual_inversion=at.spec.textual_inversion)
+    )
     message, fix = _ask_trial(reduced, max(1, at.count.total_steps))
     if message:
         key, _, _ = message.partition(":")

@@ -1,0 +1,15 @@
+"""Tensors as the bytes that a file holds."""
+
+import torch
+from torch import Tensor
+
+from lorawiz.loras.file import RawTensor
+
+_RAW_DTYPES = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
+
+
+def to_raw(tensor: Tensor, dtype: torch.dtype) -> RawTensor:
+    """A copy of `tensor` on the host, rounded to `dtype`."""
+    host = tensor.detach().to("cpu", dtype).contiguous()
+    data = host.reshape(-1).view(torch.uint8).numpy().tobytes()
+    return RawTensor(_RAW_DTYPES[dtype], tuple(host.shape), data)
