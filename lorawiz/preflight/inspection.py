@@ -21,7 +21,7 @@ from lorawiz.families.checkpoints import (
     find_checkpoint,
     inspect_checkpoint,
 )
-from lorawiz.families.clip.counting import count_prompt_tokens
+from lorawiz.families.clip.counting import prompt_counter
 from lorawiz.families.resolution import resolve_base
 from lorawiz.hub import is_hub_id
 from lorawiz.paths import Project
@@ -92,10 +92,8 @@ class Inspection:
     @cached_property
     def num_tokens(self) -> dict[str, int]:
         """CLIP tokens of each image's longest prompt: nothing is left out of it."""
-        return {
-            r.image_path: count_prompt_tokens(longest_prompt(r, self.spec, count_prompt_tokens))
-            for r in self.records
-        }
+        measure = prompt_counter(self.spec.textual_inversion)
+        return {r.image_path: measure(longest_prompt(r, self.spec, measure)) for r in self.records}
 
     @cached_property
     def base(self) -> Checkpoint | ModelError | None:

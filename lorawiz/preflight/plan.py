@@ -129,11 +129,11 @@ def _memory_bytes(at: Inspection, num_trained: int) -> int:
     facts, train = at.size_facts, at.spec.train
     width = _WEIGHT_BYTES[train.mixed_precision]
     weights = facts.num_parameters[0]
-    if at.spec.trains_text_encoder:
+    if at.spec.changes_text:
         weights += facts.num_parameters[1]
     if at.spec.trains_full:
         # in fp32 below; autocast makes a copy of them where it computes in half precision
-        weights -= num_trained if width == _WEIGHT_BYTES["no"] else 0
+        weights -= min(weights, num_trained) if width == _WEIGHT_BYTES["no"] else 0
     weights *= width
     area = max((w * h for w, h in _used_buckets(at)), default=0) / 256**2
     if train.gradient_checkpointing:

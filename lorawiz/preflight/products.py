@@ -1,4 +1,4 @@
-"""What a run makes and how large it is: a LoRA, or the whole model."""
+"""What a run makes and how large it is: a LoRA, the whole model, a new word."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +12,8 @@ TENSOR_OVERHEAD_BYTES = 120
 """A tensor's line in a safetensors header, about."""
 _TOKENIZER_BYTES = 1_600_000
 """A diffusers folder has one beside each text encoder."""
+_METADATA_BYTES = 4_000
+"""What a file says of its run, about."""
 _TENSORS_A_MODEL = 1_200
 
 
@@ -19,7 +21,7 @@ _TENSORS_A_MODEL = 1_200
 class ProductSize:
     """One kind of file that each save writes."""
 
-    label: Literal["LoRA", "model"]
+    label: Literal["LoRA", "model", "word"]
     num_parameters: int
     """Those that train."""
     file_bytes: int
@@ -28,9 +30,19 @@ class ProductSize:
 
 def list_products(at: Inspection) -> tuple[ProductSize, ...]:
     """What each save of the project as it stands writes."""
+    found = [_measure_word(at)] if at.spec.trains_token else []
     if at.spec.trains_full:
-        return (_measure_model(at),)
-    return (_measure_lora(at),)
+        found.append(_measure_model(at))
+    elif at.spec.trains_unet or at.spec.trains_text_encoder:
+        found.append(_measure_lora(at))
+    return tuple(found)
+
+
+def _measure_word(at: Inspection) -> ProductSize:
+    # the U-Net reads all encoders side by side: its width is theirs together
+    num_parameters = at.spec.textual_inversion.num_vectors_per_token * at.size_facts.context_dim
+    file_bytes = num_parameters * SAVE_BYTES[at.spec.train.save_precision]
+    return ProductSize("word", num_parameters, file_bytes + _METADATA_BYTES)
 
 
 def _measure_lora(at: Inspection) -> ProductSize:

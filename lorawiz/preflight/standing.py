@@ -267,11 +267,18 @@ def stand_settings(spec: Spec) -> Step:
             scheduler=train.lr_scheduler,
         ),
     ]  # fmt: skip
+    if spec.trains_token:
+        table = spec.textual_inversion
+        one, many = "new word {word}, {num} vector", "new word {word}, {num} vectors"
+        word = visible_text(table.token_string)
+        lines.insert(1, count(table.num_vectors_per_token, one, many, word=word))
     return Step("settings", "done", lines, command="lorawiz get")
 
 
 def _tell_kind(spec: Spec) -> Phrase:
     network = spec.network
+    if network.kind == "none":
+        return say("textual inversion alone")
     if spec.trains_full:
         both = spec.trains_unet and spec.trains_text_encoder
         if both:

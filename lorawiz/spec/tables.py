@@ -229,14 +229,6 @@ class Spec(Table):
     def _rules(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
 
-    @model_validator(mode="after")
-    def _something_to_train(self) -> Self:
-        if self.network.kind == "none" and not self.trains_token:
-            raise ValueError(
-                'network.kind = "none" trains nothing without textual_inversion.token_string'
-            )
-        return self
-
     @property
     def trains_unet(self) -> bool:
         return self.network.kind != "none" and not self.network.train_text_encoder_only

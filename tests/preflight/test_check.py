@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lorawiz.families import FAMILIES
+from lorawiz.families.clip import count_tokens
 from lorawiz.preflight import check as check_module
 from lorawiz.preflight.check import check_project
 from lorawiz.preflight.inspection import Inspection
@@ -112,6 +113,41 @@ def test_the_plan_of_full_fine_tuning_is_what_a_run_writes(
     assert states == pytest.approx([plan.state_bytes], rel=0.1)
     on_disk = sum(f.stat().st_size for f in run.path.rglob("*") if f.is_file())
     assert plan.disk_bytes > on_disk
+
+
+def test_the_plan_of_a_new_word_is_what_a_run_writes(tmp_path: Path, tiny_base: Path) -> None:
+    settings = {
+        "network.kind": "none",
+        "textual_inversion.token_string": "lyq",
+        "textual_inversion.num_vectors_per_token": "64",
+        "train.max_train_steps": "2",
+        "train.save_every_n_steps": "1",
+        "train.save_precision": "float",
+    }
+    run = make_run(tmp_path, tiny_base, settings)
+    project = run.project
+    report = check_project(project, load_spec(project.spec))
+    assert report.errors == []
+    [word] = report.plan.products
+    assert (word.label, word.num_parameters) == ("word", 64 * 32)
+    assert train(run) == 0, load_view(run).message
+    written = [save.num_bytes for save in load_view(run).saves]
+    assert written == pytest.approx([word.file_bytes] * 2, rel=0.15)
+
+
+def test_a_prompt_counts_the_new_words_vectors(tmp_path: Path) -> None:
+    settings = {
+        "textual_inversion.token_string": "lyq",
+        "textual_inversion.num_vectors_per_token": "72",
+    }
+    project = make_project(tmp_path, settings=settings)
+    at = Inspection(project, load_spec(project.spec), MACHINE)
+    plain = make_project(tmp_path / "plain")
+    before = Inspection(plain, load_spec(plain.spec), MACHINE)
+    more = 72 - count_tokens("lyq")
+    assert set(at.num_tokens.values()) == {n + more for n in before.num_tokens.values()}
+    report = check_project(project, load_spec(project.spec))
+    assert "prompt-too-long" in {finding.code for finding in report.findings}
 
 
 def test_the_plan_calls_a_model_a_model(tmp_path: Path) -> None:

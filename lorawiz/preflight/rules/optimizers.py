@@ -52,6 +52,8 @@ def find_wrong_optimizer_settings(at: Inspection) -> Iterator[Problem]:
     is_plain = train.optimizer_type in OPTIMIZERS and train.lr_scheduler in LR_SCHEDULERS
     if is_plain and not train.optimizer_args and not train.lr_scheduler_args:
         return
+    if not any((at.spec.trains_unet, at.spec.trains_text_encoder, at.spec.trains_token)):
+        return
     if at.machine.missing_packages or is_missing(find_optimizer(train.optimizer_type)):
         return
     # what does not concern the optimizer is left out, so that one answer serves many specs
