@@ -23,6 +23,8 @@ _NAMES = {
     "float32": ("F32", 4), "float16": ("F16", 2), "bfloat16": ("BF16", 2),
     "int64": ("I64", 8), "int32": ("I32", 4), "uint8": ("U8", 1), "bool": ("BOOL", 1),
     "float64": ("F64", 8), "int16": ("I16", 2), "int8": ("I8", 1),
+    "uint16": ("U16", 2), "uint32": ("U32", 4), "uint64": ("U64", 8),
+    "float8_e4m3fn": ("F8_E4M3", 1), "float8_e5m2": ("F8_E5M2", 1),
 }  # fmt: skip
 """The format's names, and bytes an element."""
 
@@ -46,17 +48,16 @@ def save_streamed(
 ) -> int:
     """Write the file in one step, its hash put into the metadata. Returns its bytes.
 
-    At no time is more than one tensor's copy in memory. Raises OSError; a file that was there
+    At no time are copies of more than two tensors in memory. Raises OSError; a file that was there
     before is then intact.
     """
+    tensors = _order(tensors)
     header = _build_header(tensors, {**metadata, **_hash_values(_NO_HASH)})
     digest = hashlib.sha256()
 
     def iter_parts() -> Iterator[bytes | memoryview]:
         yield header
-        for name, tensor in tensors.items():
-            data = memoryview(tensor.read()).cast("B")
-            assert data.nbytes == tensor.num_bytes, f"{name}: not the bytes that were announced"
+        for data in _iter_data(tensors):
             digest.update(data)
             yield data
 
@@ -66,6 +67,26 @@ def save_streamed(
 
     write_parts_atomically(path, iter_parts(), put_hash)
     return len(header) + sum(tensor.num_bytes for tensor in tensors.values())
+
+
+def iter_file_parts(tensors: Mapping[str, StreamedTensor]) -> Iterator[bytes | memoryview]:
+    """The bytes of a .safetensors file without metadata, its header first, then each tensor."""
+    tensors = _order(tensors)
+    yield _build_header(tensors, {})
+    yield from _iter_data(tensors)
+
+
+def _iter_data(tensors: Mapping[str, StreamedTensor]) -> Iterator[memoryview]:
+    for name, tensor in tensors.items():
+        data = memoryview(tensor.read())
+        assert data.nbytes == tensor.num_bytes, f"{name}: not the bytes that were announced"
+        if data.nbytes:  # of nothing there is no view as bytes
+            yield data.cast("B")
+
+
+def _order(tensors: Mapping[str, StreamedTensor]) -> dict[str, StreamedTensor]:
+    """Wide numbers first, so that each tensor begins at a multiple of its numbers' width."""
+    return dict(sorted(tensors.items(), key=lambda item: -_NAMES[item[1].dtype][1]))
 
 
 def _hash_values(digest: str) -> dict[str, str]:

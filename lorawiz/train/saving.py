@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import torch
-from torch import Tensor
 
 from lorawiz.families.adapter import Export
 from lorawiz.families.stored import StoredTensor
@@ -19,6 +18,7 @@ from lorawiz.spec.tables import BaseTable
 from lorawiz.train.full import FullWeights
 from lorawiz.train.network import LoraNetwork
 from lorawiz.train.new_word import NewWord
+from lorawiz.train.raw_tensors import to_streamed
 from lorawiz.train.trained import Trained
 
 FOLDER_TAIL = "-diffusers"
@@ -112,15 +112,7 @@ class EmbeddingSaver:
 
 
 def _stream(tensors: Mapping[str, StoredTensor], dtype: torch.dtype) -> dict[str, StreamedTensor]:
-    return {name: _stream_tensor(tensor, dtype) for name, tensor in tensors.items()}
-
-
-def _stream_tensor(tensor: StoredTensor, wanted: torch.dtype) -> StreamedTensor:
-    dtype = tensor.own_dtype or wanted
-    name = str(dtype).removeprefix("torch.")
-    return StreamedTensor(name, tensor.shape, lambda: _as_bytes(tensor.read(), dtype))
-
-
-def _as_bytes(tensor: Tensor, dtype: torch.dtype) -> memoryview:
-    host = tensor.detach().to("cpu", dtype).contiguous()
-    return host.reshape(-1).view(torch.uint8).numpy().data
+    return {
+        name: to_streamed(tensor.read, tensor.shape, tensor.own_dtype or dtype)
+        for name, tensor in tensors.items()
+    }

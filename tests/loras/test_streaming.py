@@ -2,6 +2,8 @@
 
 import errno
 import hashlib
+import json
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,8 @@ def make_tensor(side: int) -> StreamedTensor:
 def test_tensors_and_metadata_come_back(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     tensors = {f"layer.{side}": make_tensor(side) for side in (3, 17, 64)}
-    tensors["v_pred"] = StreamedTensor("float32", (0,), lambda: b"")
+    nothing = np.zeros((0,), np.float32)
+    tensors["v_pred"] = StreamedTensor("float32", (0,), lambda: nothing.data)
     num_bytes = save_streamed(path, tensors, {"modelspec.title": "ü"})
     assert num_bytes == path.stat().st_size == read_header(path).num_bytes
     with safe_open(path, framework="np") as file:
@@ -51,6 +54,33 @@ def test_its_hash_is_that_of_all_tensor_bytes(tmp_path: Path) -> None:
         for name, side in (("a", 17), ("b", 3))
     }
     assert lora_hashes(raw, {})["sshs_model_hash"] == digest
+
+
+def test_tensors_leave_memory_as_they_are_written(tmp_path: Path) -> None:
+    made: list[weakref.ref[np.ndarray[tuple[int, int], np.dtype[np.float16]]]] = []
+    num_alive = []
+
+    def read() -> memoryview:
+        num_alive.append(sum(each() is not None for each in made))
+        array = make_array(64)
+        made.append(weakref.ref(array))
+        return array.data
+
+    tensors = {str(i): StreamedTensor("float16", (64, 64), read) for i in range(8)}
+    save_streamed(tmp_path / "model.safetensors", tensors, {})
+    assert max(num_alive) <= 1
+
+
+def test_each_tensor_begins_at_a_multiple_of_its_width(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    odd = StreamedTensor("uint8", (3,), lambda: b"abc")
+    wide = StreamedTensor("float64", (2,), lambda: np.ones(2).data)
+    save_streamed(path, {"a": odd, "b": make_tensor(3), "c": wide}, {})
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    begins = {name: header[name]["data_offsets"][0] for name in ("a", "b", "c")}
+    assert (length % 8, begins["c"] % 8, begins["b"] % 2) == (0, 0, 0)
 
 
 def test_a_disk_that_fills_leaves_the_old_file(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Full fine-tuning of the tiny bases: what trains, what is saved, what a resume gives."""
 
+import errno
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from lorawiz.families import load_adapter
 from lorawiz.families.checkpoints import Checkpoint, inspect_checkpoint
 from lorawiz.families.conditioning import Framing
+from lorawiz.families.latent_diffusion.export import BaseExport
 from lorawiz.families.random_base import build_random_base, save_folder
 from lorawiz.runs.folder import RunFolder
 from lorawiz.runs.view import load_view
@@ -232,6 +234,28 @@ def test_a_single_file_base_trains_like_its_folder(tmp_path: Path, tiny_base: Pa
     ):
         assert set(mine.keys()) == set(theirs.keys())
     assert losses(one) == pytest.approx(losses(other), rel=1e-4)
+
+
+def test_a_file_says_what_its_base_predicts(tmp_path: Path, tiny_base: Path) -> None:
+    settings = {"base.prediction_type": "v_prediction", "base.zero_terminal_snr": "true"}
+    run = make_full_run(tmp_path, tiny_base, settings)
+    assert train(run) == 0, load_view(run).message
+    saved = inspect_checkpoint(run.path / "lyq.safetensors")
+    assert (saved.prediction, saved.zero_terminal_snr) == ("v_prediction", True)
+
+
+def test_a_full_disk_leaves_no_half_folder(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_full_run(tmp_path, tiny_base, FOLDER)
+
+    def fill_up(self: Any, folder: Path, base: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+
+    monkeypatch.setattr(BaseExport, "write_configs", fill_up)
+    assert train(run) == 2
+    assert "No space left on device" in load_view(run).message
+    assert sorted(path.name for path in run.path.iterdir() if "lyq" in path.name) == []
 
 
 def test_a_loss_that_is_not_finite_leaves_the_last_state(

@@ -62,7 +62,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> dict[str, nn.Module]:
     return models
 
 
-class Pipe(TextualInversionLoaderMixin):
+class Pipe(TextualInversionLoaderMixin):  # type: ignore[misc]
     """The part of a pipeline that reads embeddings."""
 
     hf_device_map = None
@@ -81,7 +81,8 @@ def load_text_encoder(base: Path) -> Any:
 
 
 def load_embedding(run: RunFolder) -> dict[str, Tensor]:
-    return load_file(run.path / "lyq-lyq.safetensors")
+    tensors: dict[str, Tensor] = load_file(run.path / "lyq-lyq.safetensors")
+    return tensors
 
 
 def word_rows(base: Path, word: str) -> list[Tensor]:
