@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import platformdirs
 
@@ -90,8 +91,15 @@ def write_atomically(path: Path, data: str | bytes) -> None:
     write_parts_atomically(path, [data.encode("utf-8") if isinstance(data, str) else data])
 
 
-def write_parts_atomically(path: Path, parts: Iterable[bytes]) -> None:
-    """`write_atomically` of a file that is made as it is written, and never whole in memory."""
+def write_parts_atomically(
+    path: Path,
+    parts: Iterable[bytes | memoryview],
+    finish: Callable[[BinaryIO], None] = lambda file: None,
+) -> None:
+    """`write_atomically` of a file that is made as it is written, and never whole in memory.
+
+    `finish` may write over what stands in the file, once all parts do.
+    """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
@@ -99,6 +107,7 @@ def write_parts_atomically(path: Path, parts: Iterable[bytes]) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.writelines(parts)
+            finish(file)
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(mode)

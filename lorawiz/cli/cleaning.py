@@ -167,12 +167,11 @@ def _as_json(settled: "Settled", traces: "Sequence[RuleTrace]") -> object:
 def _print_report(records: "Sequence[ImageRecord]", spec: "Spec", as_json: bool) -> None:
     from lorawiz.dataset.prompts import longest_prompt
     from lorawiz.dataset.tag_report import TagReport
-    from lorawiz.families.clip.counting import count_prompt_tokens
+    from lorawiz.families.clip.counting import prompt_counter
 
     counted = TagReport(records, spec.project.trigger)
-    num_tokens = sorted(
-        count_prompt_tokens(longest_prompt(record, spec, count_prompt_tokens)) for record in records
-    )
+    measure = prompt_counter(spec.textual_inversion)
+    num_tokens = sorted(measure(longest_prompt(record, spec, measure)) for record in records)
     if as_json:
         print_json({**counted.as_json(), "prompt_tokens": num_tokens})
         return

@@ -79,7 +79,7 @@ def _find_matching(
     from lorawiz.dataset.filters import FilterFacts, parse_filter
     from lorawiz.dataset.problems import find_image_problems
     from lorawiz.dataset.prompts import longest_prompt
-    from lorawiz.families.clip.counting import count_prompt_tokens
+    from lorawiz.families.clip.counting import prompt_counter
 
     wanted = parse_filter(text)
     faces = load_faces(project, spec.crop.detector)
@@ -88,8 +88,10 @@ def _find_matching(
     for problem in find_image_problems(records, facts, faces, spec.crop.min_score):
         findings.setdefault(problem.image_path, set()).add(problem.code)
 
+    measure = prompt_counter(spec.textual_inversion)
+
     def count_tokens(record: "ImageRecord") -> int:
-        return count_prompt_tokens(longest_prompt(record, spec, count_prompt_tokens))
+        return measure(longest_prompt(record, spec, measure))
 
     def matches(record: "ImageRecord") -> bool:
         found = None if faces is None else faces.get(record.image_path)
@@ -126,14 +128,14 @@ def _iter_items(
 def _iter_lines(items: "Iterator[Item]", spec: "Spec") -> Iterator[str]:
     """`IMG_0012.jpg  epoch 1  step 17  23/75  [a woman, lyq] smile, hat`."""
     from lorawiz.families.clip import CHUNK_TOKENS
-    from lorawiz.families.clip.counting import count_prompt_tokens
+    from lorawiz.families.clip.counting import prompt_counter
 
-    num_repeats = spec.dataset.num_repeats
+    measure, num_repeats = prompt_counter(spec.textual_inversion), spec.dataset.num_repeats
     for item in items:
         drawn = item.draw_prompt(spec)
         name = visible_text(item.record.image_path.rpartition("/")[2])
         repeat = f"  repeat {item.repeat + 1}/{num_repeats}" if num_repeats > 1 else ""
-        num_tokens = count_prompt_tokens(drawn.text)
+        num_tokens = measure(drawn.text)
         if drawn.is_dropped:
             text = "(empty: caption dropout)"
         elif not drawn.text:
@@ -158,7 +160,7 @@ def _iter_json(items: "Iterator[Item]", spec: "Spec") -> Iterator[str]:
 
 
 def _as_json(item: "Item", spec: "Spec") -> dict[str, Any]:
-    from lorawiz.families.clip.counting import count_prompt_tokens
+    from lorawiz.families.clip.counting import prompt_counter
 
     drawn = item.draw_prompt(spec)
     parts = drawn.parts
@@ -168,7 +170,7 @@ def _as_json(item: "Item", spec: "Spec") -> dict[str, Any]:
         "repeat": item.repeat + 1,
         "step": item.at.step,
         "prompt": drawn.text,
-        "num_tokens": count_prompt_tokens(drawn.text),
+        "num_tokens": prompt_counter(spec.textual_inversion)(drawn.text),
         "kept": [*parts.kept, *parts.kept_end] if parts else [],
         "is_dropped": drawn.is_dropped,
     }

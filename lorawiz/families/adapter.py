@@ -14,7 +14,10 @@ from torch import Tensor, nn
 
 from lorawiz.families.card import FamilyCard
 from lorawiz.families.checkpoints import Checkpoint
+from lorawiz.families.clip.new_token import NewToken
 from lorawiz.families.conditioning import Framing, TextConditioning
+from lorawiz.families.stored import StoredTensor
+from lorawiz.spec.tables import BaseTable
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,22 @@ class LoraTarget:
     def module(self) -> nn.Module:
         found: nn.Module = getattr(self.parent, self.attribute)
         return found
+
+
+class Export(Protocol):
+    """A whole base to be saved: trained parts from memory, the others as they lie in their files.
+
+    Tensors are read when they are written.
+    """
+
+    def name_originally(self, base: BaseTable) -> dict[str, StoredTensor]:
+        """The tensors of a single file in the family's original layout."""
+
+    def name_for_folder(self) -> dict[str, dict[str, StoredTensor]]:
+        """The tensors of each weights file of a diffusers folder, by the file's path in it."""
+
+    def write_configs(self, folder: Path, base: BaseTable) -> None:
+        """All other files of a diffusers folder. Raises OSError."""
 
 
 class Adapter(Protocol):
@@ -78,11 +97,30 @@ class Adapter(Protocol):
     ) -> Tensor:
         """predicted_BCHW: noise or velocity, whichever the base predicts."""
 
+    def open_export(
+        self,
+        checkpoint: Checkpoint,
+        vae: Path | None,
+        unet: nn.Module | None,
+        text_encoder: nn.Module | None,
+    ) -> Export:
+        """The base with the parts that are given in place of its own. Raises ModelError for what
+        its files lack."""
+
     def enable_gradient_checkpointing(self, model: nn.Module) -> None: ...
 
     def alphas_cumprod(self) -> Tensor:
         """The share of signal left at each of the training timesteps, [1000], fp32."""
 
     def iter_unet_targets(self, unet: nn.Module) -> Iterator[LoraTarget]: ...
+
+    def add_token(
+        self, text_encoder: nn.Module, token: NewToken, init_word: str
+    ) -> dict[str, nn.Parameter]:
+        """Let the text encoders read `token`. Returns its vectors [n, D] in fp32, on the encoders'
+        device, by their keys in a file of embeddings.
+
+        They begin as those of `init_word`, over and over where it has fewer tokens.
+        """
 
     def iter_text_targets(self, text_encoder: nn.Module) -> Iterator[LoraTarget]: ...

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lorawiz
 from lorawiz.families.card import PENULTIMATE, FamilyCard, Prediction
@@ -34,6 +34,14 @@ _NETWORK_ARGS = (
     "block_lr_zero_threshold", "loraplus_lr_ratio", "loraplus_unet_lr_ratio",
     "loraplus_text_encoder_lr_ratio",
 )  # fmt: skip
+Product = Literal["lora", "model", "embedding"]
+"""What is saved: a LoRA, a whole model, or the vectors of a new word."""
+_ARCHITECTURE_TAILS: dict[Product, str] = {
+    "lora": "/lora",
+    "model": "",
+    "embedding": "/textual-inversion",
+}
+_ORIGINAL_LAYOUT = "https://github.com/Stability-AI/generative-models"
 
 
 @dataclass(frozen=True)
@@ -70,17 +78,20 @@ class RunFacts:
     """Class images by the name of their folder."""
 
 
-def build_metadata(spec: Spec, card: FamilyCard, base: BaseFacts, run: RunFacts) -> dict[str, str]:
+def build_metadata(
+    spec: Spec, card: FamilyCard, base: BaseFacts, run: RunFacts, product: Product = "lora"
+) -> dict[str, str]:
     """All metadata but the hashes of the file itself; every value is text."""
     values = {
         **_run_values(spec, run),
-        **_network_values(spec, card),
+        **(_network_values(spec) if product == "lora" else {}),
+        **_family_values(spec, card),
         **_train_values(spec),
         **_dataset_values(spec, run),
         **_base_values(base),
     }
     metadata = {f"ss_{key}": _as_text(value) for key, value in values.items()}
-    return {**metadata, **_modelspec(spec, card, run)}
+    return {**metadata, **_modelspec(spec, card, run, product)}
 
 
 def legacy_model_hash(path: Path) -> str:
@@ -115,13 +126,18 @@ def _run_values(spec: Spec, run: RunFacts) -> dict[str, Any]:
     }
 
 
-def _network_values(spec: Spec, card: FamilyCard) -> dict[str, Any]:
+def _network_values(spec: Spec) -> dict[str, Any]:
     return {
         **_kind_values(spec.network),
         "network_dim": spec.network.dim,
         "network_alpha": spec.network.alpha,
         "network_dropout": spec.network.dropout or None,
         "scale_weight_norms": spec.network.scale_weight_norms,
+    }
+
+
+def _family_values(spec: Spec, card: FamilyCard) -> dict[str, Any]:
+    return {
         "v2": card.is_v2,
         "base_model_version": card.names[_prediction(spec, card)].base_model_version,
         "clip_skip": spec.base.clip_skip
@@ -239,14 +255,14 @@ def _base_values(base: BaseFacts) -> dict[str, Any]:
     }
 
 
-def _modelspec(spec: Spec, card: FamilyCard, run: RunFacts) -> dict[str, str]:
+def _modelspec(spec: Spec, card: FamilyCard, run: RunFacts, product: Product) -> dict[str, str]:
     """Stability AI's model metadata standard 1.0.1 (github.com/Stability-AI/ModelSpec)."""
     date = datetime.fromtimestamp(run.finished_at, UTC).replace(microsecond=0, tzinfo=None)
     names = card.names[_prediction(spec, card)]
     values = {
         "sai_model_spec": "1.0.1",
-        "architecture": names.architecture,
-        "implementation": names.implementation,
+        "architecture": names.architecture.removesuffix("/lora") + _ARCHITECTURE_TAILS[product],
+        "implementation": names.implementation if product == "lora" else _ORIGINAL_LAYOUT,
         "implementation_version": f"lorawiz/{lorawiz.__version__}",
         "title": spec.project.name,
         "resolution": "{}x{}".format(*spec.dataset.size),

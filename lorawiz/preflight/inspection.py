@@ -22,7 +22,7 @@ from lorawiz.families.checkpoints import (
     find_checkpoint,
     inspect_checkpoint,
 )
-from lorawiz.families.clip.counting import count_prompt_tokens
+from lorawiz.families.clip.counting import prompt_counter
 from lorawiz.families.resolution import resolve_base
 from lorawiz.hub import is_hub_id
 from lorawiz.loras.layout import Layer, Placed, find_wrong_lengths, load_layers, place_adapters
@@ -105,10 +105,8 @@ class Inspection:
     @cached_property
     def num_tokens(self) -> dict[str, int]:
         """CLIP tokens of each image's longest prompt: nothing is left out of it."""
-        return {
-            r.image_path: count_prompt_tokens(longest_prompt(r, self.spec, count_prompt_tokens))
-            for r in self.records
-        }
+        measure = prompt_counter(self.spec.textual_inversion)
+        return {r.image_path: measure(longest_prompt(r, self.spec, measure)) for r in self.records}
 
     @cached_property
     def base(self) -> Checkpoint | ModelError | None:
@@ -156,7 +154,7 @@ class Inspection:
     @cached_property
     def weights(self) -> LoraFile | ModelError | None:
         """The LoRA to go on from, why it cannot be used, or None when none is set."""
-        name = self.spec.network.weights
+        name = self.spec.network.weights if self.spec.network.has_adapter else ""
         try:
             return read_lora(find_lora(name, self.project)) if name else None
         except ModelError as error:
@@ -164,9 +162,9 @@ class Inspection:
 
     @cached_property
     def placed(self) -> Sequence[Placed]:
-        """The layers that are trained. Block lists of a wrong length leave nothing."""
+        """The adapter's layers that are trained. Block lists of a wrong length leave nothing."""
         network, spec = self.spec.network, self.spec
-        if find_wrong_lengths(network, self.family):
+        if not network.has_adapter or find_wrong_lengths(network, self.family):
             return []
         file = self.weights if network.dim_from_weights else None
         ranks = file.ranks if isinstance(file, LoraFile) else None

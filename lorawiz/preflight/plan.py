@@ -6,8 +6,8 @@ from typing import Any
 
 from lorawiz.dataset.buckets import Size, count_buckets, fit_bucket
 from lorawiz.families import FAMILIES
-from lorawiz.loras.layout import count_parameters, count_tensors
 from lorawiz.preflight.inspection import Inspection
+from lorawiz.preflight.products import TENSOR_OVERHEAD_BYTES, ProductSize, list_products
 from lorawiz.runs.folder import list_runs
 from lorawiz.runs.view import load_view
 from lorawiz.spec import load_spec
@@ -16,11 +16,8 @@ from lorawiz.spec.optimizers import find_optimizer
 _PROCESS_BYTES = 0.6e9
 """Python with torch, diffusers and transformers loaded."""
 _WEIGHT_BYTES = {"no": 4, "fp16": 2, "bf16": 2}
-_SAVE_BYTES = {"float": 4, "fp16": 2, "bf16": 2}
-_LORA_BYTES_A_PARAMETER = 4
+_TRAINED_BYTES_A_PARAMETER = 4
 """A trained weight; its gradient has the same size."""
-_TENSOR_OVERHEAD_BYTES = 120
-"""A tensor's line in a safetensors header, about."""
 _KEPT_STATES = 2
 _MIN_MEASURED_STEPS = 3
 
@@ -41,9 +38,8 @@ class Plan:
     steps_per_epoch: int
     num_epochs: int
     total_steps: int
-    num_lora_parameters: int
-    lora_bytes: int
-    """One saved file."""
+    products: tuple[ProductSize, ...]
+    """What each save writes."""
     num_saves: int
     state_bytes: int
     latents_bytes: int
@@ -51,6 +47,16 @@ class Plan:
     memory_bytes: int
     step_s: float | None
     time_source: str
+
+    @property
+    def num_parameters(self) -> int:
+        """All that train."""
+        return sum(product.num_parameters for product in self.products)
+
+    @property
+    def save_bytes(self) -> int:
+        """One save."""
+        return sum(product.file_bytes for product in self.products)
 
     @property
     def time_s(self) -> float | None:
@@ -67,11 +73,10 @@ class Plan:
 def build_plan(at: Inspection) -> Plan:
     """The plan of the project as it stands."""
     count = at.count
-    num_parameters = _num_lora_parameters(at)
-    num_tensors = count_tensors(at.spec.network.kind) * len(at.placed)
-    lora_bytes = num_parameters * _SAVE_BYTES[at.spec.train.save_precision]
-    lora_bytes += num_tensors * _TENSOR_OVERHEAD_BYTES
-    state_bytes = math.ceil(num_parameters * (_LORA_BYTES_A_PARAMETER + _optimizer_bytes(at)))
+    products = list_products(at)
+    num_parameters = sum(product.num_parameters for product in products)
+    save_bytes = sum(product.file_bytes for product in products)
+    state_bytes = math.ceil(num_parameters * (_TRAINED_BYTES_A_PARAMETER + _optimizer_bytes(at)))
     latents_bytes = _latents_bytes(at)
     num_saves = _num_saves(at)
     step_s, source = _measured_step(at)
@@ -84,21 +89,16 @@ def build_plan(at: Inspection) -> Plan:
         steps_per_epoch=count.steps_per_epoch,
         num_epochs=count.num_epochs,
         total_steps=count.total_steps,
-        num_lora_parameters=num_parameters,
-        lora_bytes=lora_bytes,
+        products=products,
         num_saves=num_saves,
         state_bytes=state_bytes,
         latents_bytes=latents_bytes,
         # one state more than is kept: the new one is written before the oldest goes
-        disk_bytes=num_saves * lora_bytes + (_KEPT_STATES + 1) * state_bytes + latents_bytes,
+        disk_bytes=num_saves * save_bytes + (_KEPT_STATES + 1) * state_bytes + latents_bytes,
         memory_bytes=_memory_bytes(at, num_parameters),
         step_s=step_s,
         time_source=source,
     )
-
-
-def _num_lora_parameters(at: Inspection) -> int:
-    return sum(count_parameters(at.spec.network, each) for each in at.placed)
 
 
 def _latents_bytes(at: Inspection) -> int:
@@ -111,7 +111,7 @@ def _latents_bytes(at: Inspection) -> int:
     for record, num_views in cached:
         width, height = fit_bucket(record.content_size, at.spec.dataset).bucket
         cells = (width // cell_px) * (height // cell_px)
-        total += num_views * (cells * 2 * card.latent_channels * 4 + _TENSOR_OVERHEAD_BYTES)
+        total += num_views * (cells * 2 * card.latent_channels * 4 + TENSOR_OVERHEAD_BYTES)
     return total
 
 
@@ -129,19 +129,23 @@ def _num_saves(at: Inspection) -> int:
     return saves
 
 
-def _memory_bytes(at: Inspection, num_lora_parameters: int) -> int:
+def _memory_bytes(at: Inspection, num_trained: int) -> int:
     facts, train = at.size_facts, at.spec.train
     width = _WEIGHT_BYTES[train.mixed_precision]
-    weights = facts.num_parameters[0] * width
-    if at.spec.trains_text_encoder:
-        weights += facts.num_parameters[1] * width
+    weights = facts.num_parameters[0]
+    if at.spec.changes_text:
+        weights += facts.num_parameters[1]
+    if at.spec.trains_full:
+        # in fp32 below; autocast makes a copy of them where it computes in half precision
+        weights -= min(weights, num_trained) if width == _WEIGHT_BYTES["no"] else 0
+    weights *= width
     area = max((w * h for w, h in _used_buckets(at)), default=0) / 256**2
     if train.gradient_checkpointing:
         kept = facts.checkpointed_bytes * area
     else:
         kept = facts.activation_bytes[0] * area + facts.activation_bytes[1] * area**2
     kept *= at.spec.dataset.batch_size * (width / 4)
-    trained = num_lora_parameters * (2 * _LORA_BYTES_A_PARAMETER + _optimizer_bytes(at))
+    trained = num_trained * (2 * _TRAINED_BYTES_A_PARAMETER + _optimizer_bytes(at))
     return math.ceil(_PROCESS_BYTES + weights + kept + trained)
 
 

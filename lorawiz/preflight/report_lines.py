@@ -35,11 +35,13 @@ def iter_plan_rows(report: Report) -> Iterator[PlanRow]:
     if plan.num_held_out:
         yield PlanRow("held out", str(plan.num_held_out), "measured, never trained")
     yield PlanRow("steps", str(plan.total_steps), describe_steps(report.inspection))
-    yield PlanRow(
-        "LoRA",
-        show_bytes(plan.lora_bytes),
-        f"× {show_count(plan.num_saves, 'file')}, {plan.num_lora_parameters:,} parameters",
-    )
+    for product in plan.products:
+        saves = show_count(plan.num_saves, "folder" if product.is_folder else "file")
+        yield PlanRow(
+            product.label,
+            show_bytes(product.file_bytes),
+            f"× {saves}, {product.num_parameters:,} parameters",
+        )
     yield PlanRow("state", show_bytes(plan.state_bytes), "to resume from, the last two are kept")
     yield PlanRow("latents", show_bytes(plan.latents_bytes), "cached in work/")
     yield PlanRow("disk", show_bytes(plan.disk_bytes), "in all at most, without samples")

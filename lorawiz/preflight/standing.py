@@ -256,13 +256,10 @@ def stand_clean(spec: Spec, pictures: Pictures, changes: int | LorawizError) -> 
 
 
 def stand_settings(spec: Spec) -> Step:
-    train, network = spec.train, spec.network
+    train = spec.train
     width, height = spec.dataset.size
     lines = [
-        say(
-            "{kind}, dim {dim}, alpha {alpha}",
-            kind=network.kind, dim=network.dim, alpha=f"{network.alpha:g}",
-        ),
+        _tell_kind(spec),
         _tell_length(spec, f"{width}×{height}"),
         say(
             "{optimizer}, learning rate {rate}, {scheduler}",
@@ -270,7 +267,29 @@ def stand_settings(spec: Spec) -> Step:
             scheduler=train.lr_scheduler,
         ),
     ]  # fmt: skip
+    if spec.trains_token:
+        table = spec.textual_inversion
+        one, many = "new word {word}, {num} vector", "new word {word}, {num} vectors"
+        word = visible_text(table.token_string)
+        lines.insert(1, count(table.num_vectors_per_token, one, many, word=word))
     return Step("settings", "done", lines, command="lorawiz get")
+
+
+def _tell_kind(spec: Spec) -> Phrase:
+    network = spec.network
+    if network.kind == "none":
+        return say("textual inversion alone")
+    if spec.trains_full:
+        both = spec.trains_unet and spec.trains_text_encoder
+        if both:
+            return say("full fine-tuning of U-Net and text encoder")
+        if spec.trains_unet:
+            return say("full fine-tuning of the U-Net")
+        return say("full fine-tuning of the text encoder")
+    return say(
+        "{kind}, dim {dim}, alpha {alpha}",
+        kind=network.kind, dim=network.dim, alpha=f"{network.alpha:g}",
+    )  # fmt: skip
 
 
 def _tell_length(spec: Spec, size: str) -> Phrase:

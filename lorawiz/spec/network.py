@@ -6,7 +6,8 @@ from pydantic import Field, field_validator, model_validator
 
 from lorawiz.spec.table import Table, as_float
 
-Kind = Literal["lora", "locon", "dora", "loha", "lokr", "oft"]
+AdapterKind = Literal["lora", "locon", "dora", "loha", "lokr", "oft"]
+Kind = Literal[AdapterKind, "full", "none"]
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
 Alpha = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Ratio = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
@@ -18,12 +19,13 @@ _LOW_RANK = ("lora", "locon", "dora")
 
 
 class NetworkTable(Table):
-    """The adapter that is trained."""
+    """What is trained: the adapter, or the base itself."""
 
     kind: Kind = "lora"
     """The kind of adapter: lora; locon is a lora of the convolutions too; dora trains the size of
     weights apart from their direction; loha and lokr are made of products; oft turns blocks of up to
-    dim rows."""
+    dim rows. full trains the base's own weights, its text encoder where train.text_encoder_lr is
+    set; none is for textual inversion alone."""
     dim: Dim = 16
     """The rank: more holds more detail, in a larger file. 8 to 32 for a face."""
     alpha: Alpha = 8.0
@@ -78,6 +80,11 @@ class NetworkTable(Table):
     """Leave the text encoder as it is: faster, and its outputs can be cached."""
     train_text_encoder_only: bool = False
     """Leave the U-Net as it is."""
+
+    @property
+    def has_adapter(self) -> bool:
+        """Whether something is trained beside the base."""
+        return self.kind not in ("full", "none")
 
     @property
     def reaches_convolutions(self) -> bool:

@@ -14,6 +14,7 @@ from lorawiz.spec.cleaning import CleanRule
 from lorawiz.spec.network import NetworkTable
 from lorawiz.spec.subsets import SubsetTable
 from lorawiz.spec.table import Colour, Count, Positive, Share, Side, Table, as_float
+from lorawiz.spec.textual_inversion import TextualInversionTable
 from lorawiz.spec.training import TrainTable
 from lorawiz.spec.validating import ValidationTable
 
@@ -206,6 +207,7 @@ class Spec(Table):
     """Cleaning rules, applied in order to what was tagged and brought: [[clean]] tables."""
     prompt: PromptTable = PromptTable()
     network: NetworkTable = NetworkTable()
+    textual_inversion: TextualInversionTable = TextualInversionTable()
     train: TrainTable = TrainTable()
     sample: SampleTable = SampleTable()
     validation: ValidationTable = ValidationTable()
@@ -218,11 +220,35 @@ class Spec(Table):
 
     @property
     def trains_unet(self) -> bool:
-        return not self.network.train_text_encoder_only
+        return self.network.kind != "none" and not self.network.train_text_encoder_only
 
     @property
     def trains_text_encoder(self) -> bool:
+        if self.network.kind == "none":
+            return False
+        if self.trains_full and not self.network.train_text_encoder_only:
+            return self.train.text_encoder_lr is not None and not self.network.train_unet_only
         return not self.network.train_unet_only
+
+    @property
+    def trains_token(self) -> bool:
+        """Whether a new word trains."""
+        return bool(self.textual_inversion.token_string)
+
+    @property
+    def changes_text(self) -> bool:
+        """Whether what a prompt becomes is another behind each step, so that nothing caches it."""
+        return self.trains_text_encoder or self.trains_token
+
+    @property
+    def init_word(self) -> str:
+        """What the new word begins as."""
+        return self.textual_inversion.init_word or self.project.class_word
+
+    @property
+    def trains_full(self) -> bool:
+        """Whether the base's own weights train."""
+        return self.network.kind == "full"
 
     @property
     def sample_size(self) -> tuple[int, int]:

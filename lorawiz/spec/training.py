@@ -24,7 +24,8 @@ class TrainTable(Table):
     unet_lr: LearningRate | None = None
     """The U-Net's own learning rate."""
     text_encoder_lr: LearningRate | None = None
-    """The text encoder's own learning rate; often half of the U-Net's."""
+    """The text encoder's own learning rate; often half of the U-Net's. Full fine-tuning trains the
+    text encoder where this is set."""
     optimizer_type: Annotated[str, Field(examples=list(OPTIMIZERS))] = "AdamW"
     """The optimizer: AdamW, AdamW8bit, Lion, Prodigy, AdaFactor, AdamWScheduleFree and sd-scripts'
     others, or the dotted path of a class."""
@@ -65,7 +66,10 @@ class TrainTable(Table):
     save_every_n_steps: Positive | None = None
     """Save NAME-sNNNNNN.safetensors, and the state to resume from, every n optimizer steps."""
     save_precision: Literal["float", "fp16", "bf16"] = "fp16"
-    """The number format of the saved LoRA."""
+    """The number format of what is saved."""
+    save_model_as: Literal["safetensors", "diffusers"] = "safetensors"
+    """How full fine-tuning saves the model: as NAME.safetensors in the original layout, which web
+    UIs load, or as the diffusers folder NAME-diffusers."""
     loss_type: Literal["l2", "l1", "huber", "smooth_l1"] = "l2"
     """How an error counts: squared, or less strongly where it is large (huber, smooth_l1)."""
     huber_schedule: Literal["snr", "constant", "exponential"] = "snr"

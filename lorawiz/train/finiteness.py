@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lorawiz.dataset.batches import Item, StepPlan
 from lorawiz.errors import RunError, visible_text
-from lorawiz.train.network import LoraNetwork
+from lorawiz.train.trained import Trained
 
 MAX_SKIPPED_IN_A_ROW = 10
 """With on_nan = "skip", so many steps without an update mean that the run is lost."""
@@ -23,7 +23,7 @@ BatchLoss = Callable[[Sequence[Item]], Tensor]
 def describe_failure(
     plan: StepPlan,
     loss: float,
-    network: LoraNetwork,
+    network: Trained,
     model: nn.Module,
     measure: BatchLoss,
     find_timesteps: Callable[[Sequence[Item]], list[int]],
@@ -71,7 +71,7 @@ def find_bad_layer(model: nn.Module, measure: Callable[[], Tensor]) -> tuple[boo
     return is_bad, found[0] if found else ""
 
 
-def refuse_diverged(network: LoraNetwork, step: int) -> None:
+def refuse_diverged(network: Trained, step: int) -> None:
     """Raises RunError when a weight is not finite: nothing of it may be saved."""
     for name, weight in network.iter_weights():
         if not _is_finite(weight):
@@ -81,7 +81,7 @@ def refuse_diverged(network: LoraNetwork, step: int) -> None:
             )
 
 
-def _first_bad_gradient(network: LoraNetwork) -> str:
+def _first_bad_gradient(network: Trained) -> str:
     for name, weight in network.iter_weights():
         if weight.grad is not None and not _is_finite(weight.grad):
             dtype = str(weight.grad.dtype).removeprefix("torch.")

@@ -17,7 +17,7 @@ from lorawiz.families import FAMILIES
 from lorawiz.families.card import FamilyCard
 from lorawiz.families.checkpoints import Checkpoint, find_checkpoint, inspect_checkpoint
 from lorawiz.families.resolution import resolve_base
-from lorawiz.loras.metadata import BaseFacts, RunFacts, build_metadata, legacy_model_hash
+from lorawiz.loras.metadata import BaseFacts, Product, RunFacts, build_metadata, legacy_model_hash
 from lorawiz.loras.reading import LoraFile, find_lora, read_lora
 from lorawiz.paths import Project
 from lorawiz.runs.folder import RunFolder
@@ -66,8 +66,8 @@ class Job:
     def base_sha256(self) -> str:
         return str(self.manifest["models"]["base"]["sha256"])
 
-    def metadata(self, step: int, epoch: int) -> dict[str, str]:
-        """The LoRA's metadata when it is saved behind `step`."""
+    def metadata(self, step: int, epoch: int, product: Product) -> dict[str, str]:
+        """The metadata of `product` when it is saved behind `step`."""
         spec = self.spec
         base = BaseFacts(
             name=Path(spec.base.checkpoint).name,
@@ -99,7 +99,7 @@ class Job:
             ],
             bucket_counts=count_buckets((r.content_size for r in self.records), spec.dataset),
         )
-        return build_metadata(spec, self.card, base, run)
+        return build_metadata(spec, self.card, base, run, product)
 
 
 def _list_parts(record: ImageRecord, spec: Spec) -> list[str]:
@@ -109,7 +109,7 @@ def _list_parts(record: ImageRecord, spec: Spec) -> list[str]:
 
 
 def _load_weights(spec: Spec, project: Project) -> LoraFile | None:
-    name = spec.network.weights
+    name = spec.network.weights if spec.network.has_adapter else ""
     return read_lora(find_lora(name, project)) if name else None
 
 

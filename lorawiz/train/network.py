@@ -1,7 +1,6 @@
 """All that is trained beside the base, by kohya's keys: injected, counted, saved and put back."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -9,25 +8,16 @@ from torch import Tensor, nn
 from lorawiz.errors import RunError
 from lorawiz.families.adapter import LoraTarget
 from lorawiz.loras.file import RawTensor
-from lorawiz.loras.layout import Layer, Part, Placed, place_adapters
+from lorawiz.loras.layout import Layer, Placed, place_adapters
 from lorawiz.spec.network import NetworkTable
 from lorawiz.train.layers import LAYERS, AdapterLayer, LoraLayer
 from lorawiz.train.layers.base import Settings
-
-_RAW_DTYPES = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
-
-
-@dataclass(frozen=True)
-class LearningGroup:
-    """Weights that share a learning rate: that of their part, times `lr_weight`."""
-
-    part: Part
-    lr_weight: float
-    weights: list[nn.Parameter]
+from lorawiz.train.raw_tensors import to_raw
+from lorawiz.train.trained import LearningGroup, Part, fits
 
 
 class LoraNetwork:
-    """All layers of one adapter, by kohya's key."""
+    """All layers of one adapter, by kohya's key. See `lorawiz.train.trained.Trained`."""
 
     def __init__(
         self, table: NetworkTable, ranks: Mapping[str, tuple[int, float]] | None = None
@@ -62,18 +52,11 @@ class LoraNetwork:
             for name, weight in layer.weights.items():
                 yield f"{key}.{name}", weight
 
-    def part_weights(self, part: Part) -> list[nn.Parameter]:
-        """The trained matrices of one part."""
-        return [
-            weight
-            for name, weight in self.iter_weights()
-            if self._parts[name.partition(".")[0]] == part
-        ]
-
     def list_groups(self) -> list[LearningGroup]:
         """The trained matrices by learning rate; the U-Net's come first."""
         groups: dict[tuple[Part, float], list[nn.Parameter]] = {}
-        for part in ("unet", "text_encoder"):
+        parts: tuple[Part, ...] = ("unet", "text_encoder")
+        for part in parts:
             for key, layer in self.layers.items():
                 if self._parts[key] != part:
                     continue
@@ -125,15 +108,12 @@ class LoraNetwork:
 
     def fits(self, dtype: torch.dtype) -> bool:
         """Whether every weight is finite when it is rounded to `dtype`."""
-        return all(
-            bool(torch.isfinite(weight.detach().to(dtype)).all())
-            for _, weight in self.iter_weights()
-        )
+        return fits(self, dtype)
 
     def export(self, dtype: torch.dtype) -> dict[str, RawTensor]:
         """The file's tensors: the keys and shapes of its kind, and `.alpha` for each layer."""
         return {
-            f"{key}.{name}": _raw(tensor, dtype)
+            f"{key}.{name}": to_raw(tensor, dtype)
             for key, layer in self.layers.items()
             for name, tensor in layer.tensors().items()
         }
@@ -150,9 +130,3 @@ def describe_layer(target: LoraTarget) -> Layer:
     module = target.module
     assert isinstance(module, nn.Linear | nn.Conv2d)
     return Layer(target.key, tuple(module.weight.shape), target.is_attention)
-
-
-def _raw(tensor: Tensor, dtype: torch.dtype) -> RawTensor:
-    host = tensor.detach().to("cpu", dtype).contiguous()
-    data = host.reshape(-1).view(torch.uint8).numpy().tobytes()
-    return RawTensor(_RAW_DTYPES[dtype], tuple(host.shape), data)

@@ -20,22 +20,27 @@ from lorawiz.spec.optimizers import (
 from lorawiz.spec.tables import Spec
 from lorawiz.spec.training import TrainTable
 from lorawiz.train.arguments import MISUSE, list_arguments, misuse, refuse_unknown
-from lorawiz.train.network import LearningGroup, LoraNetwork
+from lorawiz.train.trained import LearningGroup, Part, Trained
 
 _ARGS_KEY = "train.optimizer_args"
 _NOT_TO_SET = ("self", "params", "lr", "named_parameters")
 
 
-def build_optimizer(spec: Spec, network: LoraNetwork) -> torch.optim.Optimizer:
+def build_optimizer(spec: Spec, network: Trained) -> torch.optim.Optimizer:
     """The optimizer over the network, with one parameter group for each learning rate.
 
     Raises RunError for a missing package, a class that is none, and arguments that do not suit.
     """
-    return make_optimizer(spec.train, network.list_groups())
+    return make_optimizer(spec.train, network.list_groups(), spec.textual_inversion.learning_rate)
 
 
-def make_optimizer(train: TrainTable, learning: Sequence[LearningGroup]) -> torch.optim.Optimizer:
-    """The optimizer over groups of weights; see `build_optimizer`."""
+def make_optimizer(
+    train: TrainTable, learning: Sequence[LearningGroup], token_lr: float | None = None
+) -> torch.optim.Optimizer:
+    """The optimizer over groups of weights; see `build_optimizer`.
+
+    `token_lr` is a new word's own learning rate.
+    """
     entry = find_optimizer(train.optimizer_type)
     made = load_class(train.optimizer_type, entry.class_path, torch.optim.Optimizer)
     ours = (*_NOT_TO_SET, *entry.fixed)
@@ -43,7 +48,7 @@ def make_optimizer(train: TrainTable, learning: Sequence[LearningGroup]) -> torc
     refuse_unknown(_ARGS_KEY, train.optimizer_type, made, given, ours)
     try:
         optimizer: torch.optim.Optimizer = made(
-            _list_groups(train, learning),
+            _list_groups(train, learning, token_lr),
             lr=None if sets_own_rate(train) else train.learning_rate,
             **{**entry.fixed, **given},
         )
@@ -104,11 +109,19 @@ def is_averaging(optimizer: torch.optim.Optimizer) -> bool:
     return all(callable(getattr(optimizer, name, None)) for name in ("train", "eval"))
 
 
-def _list_groups(train: TrainTable, learning: Sequence[LearningGroup]) -> list[dict[str, Any]]:
+def _list_groups(
+    train: TrainTable, learning: Sequence[LearningGroup], token_lr: float | None
+) -> list[dict[str, Any]]:
     if sets_own_rate(train):
         return [{"params": group.weights} for group in learning]
-    rates = [train.part_lr(group.part) * group.lr_weight for group in learning]
+    rates = [_part_lr(train, group.part, token_lr) * group.lr_weight for group in learning]
     return [
         {"params": group.weights, "lr": rate, "base_lr": rate}
         for group, rate in zip(learning, rates, strict=True)
     ]
+
+
+def _part_lr(train: TrainTable, part: Part, token_lr: float | None) -> float:
+    if part == "textual_inversion":
+        return token_lr or train.learning_rate
+    return train.part_lr(part)

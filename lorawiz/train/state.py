@@ -9,23 +9,26 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from lorawiz.errors import RunError
+from lorawiz.loras.streaming import iter_file_parts
 from lorawiz.paths import fsync_folder
 from lorawiz.runs.states import MANIFEST, VerifiedState, list_states, state_path
 from lorawiz.train.image_losses import STATE_FILE
-from lorawiz.train.network import LoraNetwork
 from lorawiz.train.packing import Packer, Place, unpack
 from lorawiz.train.rates import Rates
+from lorawiz.train.raw_tensors import to_streamed
+from lorawiz.train.trained import Trained
 
+Data = bytes | memoryview
 _KEPT_STATES = 2
 _NETWORK, _OPTIMIZER, _SCALER = "network.safetensors", "optimizer.safetensors", "scaler.json"
 _VALUES = "optimizer.json"
@@ -34,21 +37,22 @@ _VALUES = "optimizer.json"
 def save_state(
     folder: Path,
     step: int,
-    network: LoraNetwork,
+    network: Trained,
     optimizer: torch.optim.Optimizer,
     rates: Rates,
     scaler: dict[str, Any],
     image_losses: bytes = b"{}",
 ) -> Path:
     """Write the state behind `step`. Raises OSError; older states are then untouched."""
-    weights = {name: weight.detach().cpu().contiguous() for name, weight in network.iter_weights()}
+    weights = {name: weight.detach() for name, weight in network.iter_weights()}
     values, tensors = pack_optimizer(dict(network.iter_weights()), optimizer, rates)
-    files = {
-        _NETWORK: save_tensors(weights),
-        _OPTIMIZER: save_tensors(tensors),
-        _VALUES: json.dumps(values).encode(),
-        _SCALER: json.dumps(scaler).encode(),
-        STATE_FILE: image_losses,
+    # tensors are read when they are written: of a whole model a second copy may not fit
+    files: dict[str, Iterable[Data]] = {
+        _NETWORK: _iter_tensors(weights),
+        _OPTIMIZER: _iter_tensors(tensors),
+        _VALUES: [json.dumps(values).encode()],
+        _SCALER: [json.dumps(scaler).encode()],
+        STATE_FILE: [image_losses],
     }
     target = state_path(folder, step)
     _write_directory(target, files)
@@ -57,7 +61,7 @@ def save_state(
 
 
 def restore_state(
-    state: VerifiedState, network: LoraNetwork, optimizer: torch.optim.Optimizer, rates: Rates
+    state: VerifiedState, network: Trained, optimizer: torch.optim.Optimizer, rates: Rates
 ) -> dict[str, Any]:
     """Put weights, optimizer and rates back in place. Returns the scaler's state.
 
@@ -157,7 +161,7 @@ def _refuse_other_optimizer(name: str, saved: str, optimizer: torch.optim.Optimi
 
 
 def _restore_moments(
-    moments: dict[str, Tensor], network: LoraNetwork, optimizer: torch.optim.Optimizer
+    moments: dict[str, Tensor], network: Trained, optimizer: torch.optim.Optimizer
 ) -> None:
     by_name: dict[str, dict[str, Tensor]] = {}
     for key, value in moments.items():
@@ -171,18 +175,29 @@ def _restore_moments(
         }
 
 
-def _write_directory(target: Path, files: dict[str, bytes]) -> None:
+def _iter_tensors(tensors: dict[str, Tensor]) -> Iterator[Data]:
+    streamed = {
+        name: to_streamed(partial(_same, tensor), tuple(tensor.shape), tensor.dtype)
+        for name, tensor in tensors.items()
+    }
+    return iter_file_parts(streamed)
+
+
+def _same(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def _write_directory(target: Path, files: dict[str, Iterable[Data]]) -> None:
     temporary = target.with_name(target.name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    listing = {
-        name: {"num_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        for name, data in files.items()
-    }
-    manifest = json.dumps({"schema": 1, "files": listing}, indent=1).encode()
+    watched = {name: _Watched(parts) for name, parts in files.items()}
     try:
         temporary.mkdir(parents=True)
-        for name, data in [*files.items(), (MANIFEST, manifest)]:
-            _write_fsynced(temporary / name, data)
+        for name, parts in watched.items():
+            _write_fsynced(temporary / name, parts)
+        listing = {name: parts.describe() for name, parts in watched.items()}
+        manifest = json.dumps({"schema": 1, "files": listing}, indent=1).encode()
+        _write_fsynced(temporary / MANIFEST, [manifest])
         fsync_folder(temporary)
         # a state of this step that is there already failed its check when the run was resumed
         shutil.rmtree(target, ignore_errors=True)
@@ -193,9 +208,28 @@ def _write_directory(target: Path, files: dict[str, bytes]) -> None:
         raise
 
 
-def _write_fsynced(path: Path, data: bytes) -> None:
+class _Watched:
+    """Passes a file's parts on, and knows their hash when they have gone by."""
+
+    def __init__(self, parts: Iterable[Data]) -> None:
+        self._parts = parts
+        self._digest = hashlib.sha256()
+        self._num_bytes = 0
+
+    def __iter__(self) -> Iterator[Data]:
+        for part in self._parts:
+            self._digest.update(part)
+            self._num_bytes += len(part)
+            yield part
+
+    def describe(self) -> dict[str, int | str]:
+        """The file's line in the manifest."""
+        return {"num_bytes": self._num_bytes, "sha256": self._digest.hexdigest()}
+
+
+def _write_fsynced(path: Path, parts: Iterable[Data]) -> None:
     with path.open("wb") as file:
-        file.write(data)
+        file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
 

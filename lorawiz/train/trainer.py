@@ -5,7 +5,7 @@ U-Net. So the peak is the U-Net's alone.
 """
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lorawiz.dataset.batches import Item, build_validation_views, find_unused, iter_steps
@@ -22,9 +21,9 @@ from lorawiz.errors import RunError
 from lorawiz.families import load_adapter
 from lorawiz.families.adapter import Adapter
 from lorawiz.families.conditioning import TextConditioning
-from lorawiz.loras.file import save_lora
 from lorawiz.runs.journal import JournalWriter
 from lorawiz.runs.states import VerifiedState
+from lorawiz.train.building import build_savers
 from lorawiz.train.caches import TensorCache, TextCache, latents_key, load_pixels
 from lorawiz.train.diffusion import Diffusion, rescale_to_zero_terminal_snr
 from lorawiz.train.finiteness import refuse_diverged
@@ -33,13 +32,14 @@ from lorawiz.train.image_losses import STATE_FILE, ImageLosses
 from lorawiz.train.job import Job
 from lorawiz.train.losses import Loss
 from lorawiz.train.masks import LossMasks
-from lorawiz.train.network import LoraNetwork
 from lorawiz.train.optimizers import averaged_weights, build_optimizer
 from lorawiz.train.rates import Rates, build_rates
 from lorawiz.train.sampling import SamplePrompt, draw_latents, save_pictures
+from lorawiz.train.saving import Saver
 from lorawiz.train.state import restore_state, save_state
 from lorawiz.train.steering import BeforeTraining, Steering
 from lorawiz.train.stopping import StopRequested, StopWatch
+from lorawiz.train.trained import Trained, TrainedTogether
 from lorawiz.train.trial import try_optimizer
 
 _DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -53,7 +53,9 @@ class Models:
     unet: Any
     text_encoder: nn.Module | None
     """None once all its outputs are cached."""
-    network: LoraNetwork
+    network: Trained
+    """All that trains."""
+    savers: Sequence[Saver]
     optimizer: torch.optim.Optimizer
     rates: Rates
 
@@ -110,25 +112,26 @@ class Trainer:
     def encode_prompts(self, prompts: list[str]) -> TextConditioning:
         """What the U-Net reads of each prompt, on the device; with a graph where it is trained."""
         if self.models.text_encoder is not None:
-            is_learning = torch.is_grad_enabled() and self.job.spec.trains_text_encoder
+            is_learning = torch.is_grad_enabled() and self.job.spec.changes_text
             with torch.set_grad_enabled(is_learning):
                 return self._encode(self.models.text_encoder, prompts)
         return TextConditioning.cat([self._cached_text(p) for p in prompts]).to(self.device)
 
     def save_lora(self, path: Path, step: int, epoch: int) -> None:
-        """Write the LoRA as it is behind `step`."""
+        """Write what trains as it is behind `step`: the LoRA at `path`, others beside it."""
         with averaged_weights(self.models.optimizer):
-            self._save_lora(path, step, epoch)
+            refuse_diverged(self.models.network, step)
+            for saver in self.models.savers:
+                self._save_product(saver, saver.find_path(path), step, epoch)
 
-    def _save_lora(self, path: Path, step: int, epoch: int) -> None:
-        refuse_diverged(self.models.network, step)
+    def _save_product(self, saver: Saver, path: Path, step: int, epoch: int) -> None:
         precision = self.job.spec.train.save_precision
-        if not self.models.network.fits(_SAVE_DTYPES[precision]):
+        if not saver.trained.fits(_SAVE_DTYPES[precision]):
             said = f"{path.name} is saved in float: some weights are too large for {precision}"
             self.journal.write("warning", message=said)
             precision = "float"
-        tensors = self.models.network.export(_SAVE_DTYPES[precision])
-        num_bytes = save_lora(path, tensors, self.job.metadata(step, epoch))
+        metadata = self.job.metadata(step, epoch, saver.product)
+        num_bytes = saver.save(path, _SAVE_DTYPES[precision], metadata)
         shown = path.relative_to(self.job.project.root).as_posix()
         self.journal.write("save", step=step, epoch=epoch, path=shown, num_bytes=num_bytes)
 
@@ -158,7 +161,7 @@ class Trainer:
             return
         with self.evaluating():
             prompts = self._sample_prompts
-            if self.job.spec.trains_text_encoder:
+            if self.job.spec.changes_text:
                 assert self.models.text_encoder is not None
                 prompts = self._encode_samples(self.models.text_encoder)
             latents = []
@@ -231,7 +234,7 @@ class Trainer:
     def _prepare_text(self) -> nn.Module | None:
         """Cache the text encoder's outputs where they cannot change; else return it."""
         spec = self.job.spec
-        can_cache = not spec.trains_text_encoder and not varies(spec.prompt)
+        can_cache = not spec.changes_text and not varies(spec.prompt)
         prompts = {effective_prompt(r, spec, 1) for r in self.job.records} if can_cache else set()
         if can_cache:
             prompts |= {settled_prompt(r, spec, spec.validation.seed) for r in self.job.held_out}
@@ -239,7 +242,9 @@ class Trainer:
         if can_cache and not missing and not spec.sample.prompts:
             return None
         self._phase("loading the text encoder", 0, 1)
-        text_encoder = self.adapter.load_text_encoder(self.job.checkpoint, self.dtype)
+        trains_it = spec.trains_full and spec.trains_text_encoder
+        dtype = torch.float32 if trains_it else self.dtype
+        text_encoder = self.adapter.load_text_encoder(self.job.checkpoint, dtype)
         text_encoder.to(self.device)
         if spec.sample.prompts:
             self._sample_prompts = self._encode_samples(text_encoder)
@@ -281,26 +286,20 @@ class Trainer:
     def _load_models(self, text_encoder: nn.Module | None) -> Models:
         spec = self.job.spec
         self._phase("loading the U-Net", 0, 1)
-        unet = self.adapter.load_unet(self.job.checkpoint, self.dtype)
-        network = LoraNetwork(spec.network, self.job.ranks)
-        torch.manual_seed(spec.train.seed)
-        if text_encoder is not None and spec.trains_text_encoder:
-            targets = self.adapter.iter_text_targets(text_encoder)
-            network.inject("text_encoder", targets, self.device)
-        if spec.trains_unet:
-            network.inject("unet", self.adapter.iter_unet_targets(unet), self.device)
-        if self.job.weights is not None:
-            network.start_from(load_file(self.job.weights.path))
+        dtype = torch.float32 if spec.trains_full and spec.trains_unet else self.dtype
+        unet = self.adapter.load_unet(self.job.checkpoint, dtype)
+        savers = build_savers(self.job, self.adapter, unet, text_encoder, self.device)
+        network = TrainedTogether([saver.trained for saver in savers])
         freeze_convolutions(unet)
         unet.to(self.device)
         if spec.train.gradient_checkpointing:
             self.adapter.enable_gradient_checkpointing(unet)
-            if text_encoder is not None and spec.trains_text_encoder:
+            if text_encoder is not None and spec.changes_text:
                 self.adapter.enable_gradient_checkpointing(text_encoder)
         network.set_training(True)
         optimizer = build_optimizer(spec, network)
         rates = build_rates(spec.train, optimizer, self.job.count.total_steps)
-        return Models(unet, text_encoder, network, optimizer, rates)
+        return Models(unet, text_encoder, network, savers, optimizer, rates)
 
     def _restore(self, state: VerifiedState) -> None:
         models = self.models

@@ -14,14 +14,14 @@ import torch
 from torch import nn
 
 from lorawiz.errors import LorawizError
-from lorawiz.loras.layout import Part
 from lorawiz.spec.document import build_spec
 from lorawiz.spec.tables import Spec
 from lorawiz.train.arguments import MISUSE, misuse
-from lorawiz.train.network import LearningGroup, find_lr_ratio
+from lorawiz.train.network import find_lr_ratio
 from lorawiz.train.optimizers import averaged_weights, make_optimizer
 from lorawiz.train.rates import build_rates, effective_rate
 from lorawiz.train.state import pack_optimizer
+from lorawiz.train.trained import LearningGroup, Part
 
 _SIDE = 64
 """64 × 64 is the smallest matrix that bitsandbytes keeps in 8 bits."""
@@ -34,7 +34,7 @@ def try_optimizer(spec: Spec, total_steps: int, device: torch.device) -> None:
         for part, lr_weight in _iter_rates(spec)
     ]
     weights = [group.weights[0] for group in groups]
-    optimizer = make_optimizer(spec.train, groups)
+    optimizer = make_optimizer(spec.train, groups, spec.textual_inversion.learning_rate)
     rates = build_rates(spec.train, optimizer, total_steps)
     for step in (1, 2):
         with _saying("train.lr_scheduler", spec.train.lr_scheduler):
@@ -51,11 +51,13 @@ def try_optimizer(spec: Spec, total_steps: int, device: torch.device) -> None:
 def _iter_rates(spec: Spec) -> Iterator[tuple[Part, float]]:
     """Each part that is trained, with what multiplies its learning rate."""
     trained: dict[Part, bool] = {
-        "unet": spec.trains_unet, "text_encoder": spec.trains_text_encoder
+        "unet": spec.trains_unet, "text_encoder": spec.trains_text_encoder,
+        "textual_inversion": spec.trains_token,
     }  # fmt: skip
     for part in (part for part, is_trained in trained.items() if is_trained):
         # some optimizers take one rate alone: two groups of it are one rate still
-        yield from ((part, weight) for weight in sorted({1.0, find_lr_ratio(spec.network, part)}))
+        ratio = 1.0 if part == "textual_inversion" else find_lr_ratio(spec.network, part)
+        yield from ((part, weight) for weight in sorted({1.0, ratio}))
 
 
 @contextmanager

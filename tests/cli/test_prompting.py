@@ -16,6 +16,7 @@ from lorawiz.dataset.batches import iter_steps
 from lorawiz.dataset.holdout import split_records
 from lorawiz.dataset.records import load_dataset
 from lorawiz.errors import LorawizError
+from lorawiz.families.clip import count_tokens
 from lorawiz.paths import Project
 from lorawiz.spec import load_spec
 from tests.preflight.test_rules import Change, hold_out, relabel
@@ -78,6 +79,17 @@ def test_a_line_says_image_epoch_step_tokens_and_the_prompt(folder: Path) -> Non
     assert sorted(line.split("  ")[2] for line in lines) == [f"step {i}" for i in range(1, 5)]
     assert lines[0].split("  ")[1] == "epoch 1"
     assert lines[0].split("  ")[3:] == ["10/75", "a woman,lyq, smile, red coat"]
+
+
+def test_a_new_word_counts_as_its_vectors(folder: Path) -> None:
+    word = {
+        "textual_inversion.token_string": "lyq",
+        "textual_inversion.num_vectors_per_token": "40",
+    }
+    project_in(folder, word)
+    num_tokens = 10 - count_tokens("lyq") + 40
+    assert say()[0][0].split("  ")[3] == f"{num_tokens}/75"
+    assert {line["num_tokens"] for line in json.loads("".join(say("--json")[0]))} == {num_tokens}
 
 
 def test_what_stays_in_place_is_in_brackets(folder: Path) -> None:

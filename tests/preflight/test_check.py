@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from lorawiz.families import FAMILIES
+from lorawiz.families.clip import count_tokens
 from lorawiz.preflight import check as check_module
 from lorawiz.preflight.check import check_project
 from lorawiz.preflight.inspection import Inspection
 from lorawiz.preflight.plan import build_plan
-from lorawiz.preflight.report_lines import plan_lines
+from lorawiz.preflight.report_lines import iter_plan_rows, plan_lines
+from lorawiz.runs.view import load_view
 from lorawiz.spec import load_spec
+from lorawiz.wording import show_bytes
 from tests.preflight.test_rules import GOOD, MACHINE, hold_out
 from tests.support.projects import link_base, make_project
 from tests.support.training import SHORT, make_run, train
@@ -73,7 +77,7 @@ def test_the_plan_is_within_ten_percent_of_what_a_run_writes(
     assert train(run) == 0
     saves = list(run.path.glob("*.safetensors"))
     assert len(saves) == plan.num_saves
-    assert saves[0].stat().st_size == pytest.approx(plan.lora_bytes, rel=0.1)
+    assert saves[0].stat().st_size == pytest.approx(plan.save_bytes, rel=0.1)
     states = [sum(f.stat().st_size for f in path.iterdir()) for path in run.state.iterdir()]
     assert states[0] == pytest.approx(plan.state_bytes, rel=0.1)
     latents = sum(f.stat().st_size for f in (project.work / "latents").rglob("*.safetensors"))
@@ -82,6 +86,79 @@ def test_the_plan_is_within_ten_percent_of_what_a_run_writes(
     assert again.time_source == "measured in lyq-0001"
     assert again.time_s == pytest.approx(6 * again.step_s)  # type: ignore[operator]
     assert plan.step_s is None
+
+
+@pytest.mark.parametrize("saved_as", ["safetensors", "diffusers"])
+def test_the_plan_of_full_fine_tuning_is_what_a_run_writes(
+    tmp_path: Path, tiny_base: Path, saved_as: str
+) -> None:
+    settings = {
+        "network.kind": "full",
+        "train.text_encoder_lr": "1e-5",
+        "train.max_train_steps": "2",
+        "train.save_every_n_steps": "1",
+        "train.save_model_as": saved_as,
+    }
+    run = make_run(tmp_path, tiny_base, settings)
+    project = run.project
+    plan = build_plan(Inspection(project, load_spec(project.spec), MACHINE))
+    [model] = plan.products
+    facts = FAMILIES["sd15"].sizes["tiny"].num_parameters
+    assert (model.label, model.num_parameters) == ("model", facts[0] + facts[1])
+    assert train(run) == 0
+    written = [save.num_bytes for save in load_view(run).saves]
+    assert len(written) == plan.num_saves
+    assert written == pytest.approx([model.file_bytes] * len(written), rel=0.1)
+    states = [sum(f.stat().st_size for f in path.iterdir()) for path in run.state.iterdir()]
+    assert states == pytest.approx([plan.state_bytes], rel=0.1)
+    on_disk = sum(f.stat().st_size for f in run.path.rglob("*") if f.is_file())
+    assert plan.disk_bytes > on_disk
+
+
+def test_the_plan_of_a_new_word_is_what_a_run_writes(tmp_path: Path, tiny_base: Path) -> None:
+    settings = {
+        "network.kind": "none",
+        "textual_inversion.token_string": "lyq",
+        "textual_inversion.num_vectors_per_token": "64",
+        "train.max_train_steps": "2",
+        "train.save_every_n_steps": "1",
+        "train.save_precision": "float",
+    }
+    run = make_run(tmp_path, tiny_base, settings)
+    project = run.project
+    report = check_project(project, load_spec(project.spec))
+    assert report.errors == []
+    [word] = report.plan.products
+    assert (word.label, word.num_parameters) == ("word", 64 * 32)
+    assert train(run) == 0, load_view(run).message
+    written = [save.num_bytes for save in load_view(run).saves]
+    assert written == pytest.approx([word.file_bytes] * 2, rel=0.15)
+
+
+def test_a_prompt_counts_the_new_words_vectors(tmp_path: Path) -> None:
+    settings = {
+        "textual_inversion.token_string": "lyq",
+        "textual_inversion.num_vectors_per_token": "72",
+    }
+    project = make_project(tmp_path, settings=settings)
+    at = Inspection(project, load_spec(project.spec), MACHINE)
+    plain = make_project(tmp_path / "plain")
+    before = Inspection(plain, load_spec(plain.spec), MACHINE)
+    more = 72 - count_tokens("lyq")
+    assert set(at.num_tokens.values()) == {n + more for n in before.num_tokens.values()}
+    report = check_project(project, load_spec(project.spec))
+    assert "prompt-too-long" in {finding.code for finding in report.findings}
+
+
+def test_the_plan_calls_a_model_a_model(tmp_path: Path) -> None:
+    project = make_project(tmp_path, settings={"network.kind": "full"})
+    rows = {
+        row.label: row for row in iter_plan_rows(check_project(project, load_spec(project.spec)))
+    }
+    assert "LoRA" not in rows
+    assert rows["model"].note.endswith("859,520,964 parameters")
+    # twelve bytes a parameter: the weight and AdamW's two averages
+    assert rows["state"].figure == show_bytes(12 * 859_520_964)
 
 
 def test_memory_grows_with_what_it_is_made_of(tmp_path: Path) -> None:

@@ -57,6 +57,13 @@ GOOD: dict[str, str] = {
 }
 
 
+WORD = {
+    "textual_inversion.token_string": "lyq",
+    "textual_inversion.num_vectors_per_token": "2",
+}
+"""A new word that is in every prompt."""
+
+
 def relabel(**changes: Any) -> Change:
     """Change the first image's line."""
 
@@ -375,8 +382,38 @@ FAILING: dict[str, Sequence[Case]] = {
         Case({"train.unet_lr": "1e-8"}, said="unet_lr = 1e-08"),
         Case({"train.learning_rate": "1.0"}, said="learning_rate = 1, far from AdamW's usual 1e-4"),
         Case({"train.optimizer_type": "Prodigy"}, said="learning_rate = 0.0001, far from Prodigy's usual 1.0"),
+        Case({"network.kind": "full"}, said="learning_rate = 0.0001, far from AdamW's usual 5e-06"),
+    ],
+    "nothing-trained": [Case({"network.kind": "none"}, said="nothing would be trained")],
+    "lora-settings-idle": [
+        Case({"network.kind": "full"}, said="dim, alpha without effect: network.kind = 'full'"),
+    ],
+    "new-word-known": [Case(WORD | {"textual_inversion.token_string": "cat"}, said="'cat' is a word that CLIP knows")],
+    "new-word-beginning": [
+        Case(WORD | {"project.class_word": ""}, said="neither textual_inversion.init_word nor project.class_word"),
+        Case(WORD | {"textual_inversion.init_word": "a red coat"}, said="'a red coat': 3 tokens, for num_vectors_per_token = 2"),
+        Case(WORD | {"project.class_word": "a red coat"}, said="'a red coat': 3 tokens"),
+    ],
+    "new-word-nowhere": [
+        Case(WORD | {"textual_inversion.token_string": "ohwx-lyq"}, said="the new word 'ohwx-lyq' is in no prompt"),
+    ],
+    "new-word-absent": [
+        Case(WORD, change=relabel(caption="a woman", tags=()), said="the new word 'lyq' is missing in IMG_0000.jpg"),
+    ],
+    "new-word-rate": [
+        Case(
+            WORD | {"train.optimizer_type": "Prodigy", "train.learning_rate": "1", "textual_inversion.learning_rate": "1e-3"},
+            said="Prodigy takes one rate for all parts, but textual_inversion.learning_rate = 0.001",
+        ),
+    ],
+    "new-word-idle": [
+        Case({"textual_inversion.init_word": "woman"}, said="init_word without effect: textual_inversion.token_string is empty"),
+    ],
+    "save-model-as-idle": [
+        Case({"train.save_model_as": "diffusers"}, said="save_model_as = 'diffusers' has no effect"),
     ],
     "learning-rate-idle": [
+        Case(WORD | {"network.kind": "none", "train.unet_lr": "1e-4"}, said="unet_lr without effect: network.kind = 'none'"),
         Case({"network.train_unet_only": "true", "train.text_encoder_lr": "1e-4"}, said="text_encoder_lr has no"),
         Case({"network.train_text_encoder_only": "true", "train.unet_lr": "1e-4"}, said="unet_lr has no"),
     ],
@@ -498,7 +535,22 @@ PASSING: dict[str, Sequence[Case]] = {
         Case({"train.mixed_precision": "bf16"}),
         Case({"train.mixed_precision": "fp16"}, {"torch": OLD_GPU}),
     ],
+    "alpha-scale": [Case({"network.kind": "full", "network.alpha": "64"})],
+    "nothing-trained": [Case(WORD | {"network.kind": "none"})],
+    "new-word-known": [Case(WORD)],
+    "new-word-beginning": [Case(WORD), Case(WORD | {"textual_inversion.init_word": "red coat"})],
+    "new-word-nowhere": [Case(WORD), Case(WORD, change=relabel(caption="a woman", tags=()))],
+    "new-word-absent": [Case(WORD), Case(WORD | {"textual_inversion.token_string": "ohwx-lyq"})],
+    "new-word-rate": [
+        Case(WORD | {"textual_inversion.learning_rate": "5e-3"}),
+        Case(WORD | {"train.optimizer_type": "Prodigy", "train.learning_rate": "1"}),
+    ],
+    "new-word-idle": [Case(WORD)],
+    "save-model-as-idle": [
+        Case({"network.kind": "full", "train.save_model_as": "diffusers"}),
+    ],
     "learning-rate-unusual": [
+        Case({"network.kind": "full", "train.learning_rate": "5e-6"}),
         Case({"train.optimizer_type": "Prodigy", "train.learning_rate": "1"}),
         Case(
             {"train.learning_rate": "1.0", "train.unet_lr": "1e-4", "train.text_encoder_lr": "5e-5"}
@@ -705,7 +757,7 @@ def test_the_plans_memory_and_disk_follow_the_optimizer(tmp_path: Path, tiny_bas
     for name in ("AdamW", "Lion", "Prodigy", "torch.optim.RAdam"):
         at = inspect(tmp_path / name, tiny_base, Case({"train.optimizer_type": name}))
         plans[name] = build_plan(at)
-    size = plans["AdamW"].num_lora_parameters
+    size = plans["AdamW"].num_parameters
     kept = {name: plan.state_bytes / size for name, plan in plans.items()}
     assert kept == {"AdamW": 12, "Lion": 8, "Prodigy": 20, "torch.optim.RAdam": 12}
     assert plans["Prodigy"].memory_bytes - plans["Lion"].memory_bytes == 12 * size

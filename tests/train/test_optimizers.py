@@ -19,9 +19,9 @@ from lorawiz.spec.optimizers import OPTIMIZERS, is_missing
 from lorawiz.spec.tables import Spec
 from lorawiz.spec.templates import Template, render_spec
 from lorawiz.train import optimizers as module
-from lorawiz.train.network import LearningGroup
 from lorawiz.train.optimizers import averaged_weights, make_optimizer
 from lorawiz.train.rates import TorchRates, build_rates, effective_rate
+from lorawiz.train.trained import LearningGroup
 from lorawiz.train.trial import try_optimizer
 from tests.support.training import SHORT, losses, make_run, model_hash, stop_after, train
 

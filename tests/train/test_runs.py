@@ -442,7 +442,7 @@ def test_a_full_disk_while_saving_keeps_the_last_state(
     run = make_run(tmp_path / "run", tiny_base, SHORT)
     write = state_module._write_fsynced
 
-    def fill_up(path: Path, data: bytes) -> None:
+    def fill_up(path: Path, data: Any) -> None:
         if "step-00000004" in str(path) and path.name == "optimizer.safetensors":
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         write(path, data)

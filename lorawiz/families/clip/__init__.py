@@ -1,6 +1,7 @@
 """CLIP's byte-pair tokenizer without torch: exact token counts for every screen and rule."""
 
 import gzip
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -22,11 +23,16 @@ def count_tokens(prompt: str) -> int:
 
 
 def encode_prompt(prompt: str, padding_id: int = END_ID) -> list[int]:
-    """The 77 ids that the text encoder reads: start, at most 75 tokens, end, padding.
+    """The 77 ids that the text encoder reads of `prompt`; see `frame_ids`."""
+    return frame_ids(load_tokenizer().encode(prompt).ids, padding_id)
+
+
+def frame_ids(ids: Sequence[int], padding_id: int = END_ID) -> list[int]:
+    """77 ids: start, at most 75 tokens, end, padding.
 
     OpenAI's encoders are padded with ends, OpenCLIP's with id 0.
     """
-    ids = load_tokenizer().encode(prompt).ids[:CHUNK_TOKENS]
+    ids = ids[:CHUNK_TOKENS]
     return [START_ID, *ids, END_ID, *[padding_id] * (CHUNK_TOKENS - len(ids))]
 
 

@@ -16,22 +16,26 @@ from lorawiz.errors import ModelError, visible_text
 from lorawiz.families.adapter import LoraTarget
 from lorawiz.families.card import FamilyCard
 from lorawiz.families.checkpoints import Checkpoint
+from lorawiz.families.clip.new_token import NewToken
 from lorawiz.families.conditioning import Framing, TextConditioning
+from lorawiz.families.latent_diffusion.export import SD_FOLDER, BaseExport, FolderFormat
+from lorawiz.families.latent_diffusion.exporting import UNET_PREFIX
 from lorawiz.families.latent_diffusion.layer_names import unet_names
 from lorawiz.families.latent_diffusion.loading import (
+    OpenPart,
     build_empty_model,
-    fill,
     read_config,
     take_same,
 )
+from lorawiz.families.latent_diffusion.new_tokens import add_token
 from lorawiz.families.latent_diffusion.targets import iter_text_targets, iter_unet_targets
 from lorawiz.families.latent_diffusion.text import (
     TextEncoderPart,
     encode,
-    load_text_part,
+    open_text_part,
     read_normed_states,
 )
-from lorawiz.families.latent_diffusion.vae import load_own_vae, load_separate_vae
+from lorawiz.families.latent_diffusion.vae import open_own_vae, open_separate_vae
 from lorawiz.families.latent_diffusion.weights import read_folder, read_single_file
 
 _NUM_TIMESTEPS = 1000
@@ -43,30 +47,55 @@ class LatentDiffusionAdapter:
 
     card: FamilyCard
     text_parts: tuple[TextEncoderPart, ...]
+    folder: FolderFormat = SD_FOLDER
 
     def load_vae(self, checkpoint: Checkpoint, vae: Path | None) -> nn.Module:
-        config = self._config(checkpoint, "vae")
-        if vae is not None:
-            return load_separate_vae(vae, config)
-        return load_own_vae(checkpoint, config)
+        # always in fp32: fp16 overflows in it
+        loaded: nn.Module = self._open_vae(checkpoint, vae).load(torch.float32)
+        return loaded
 
     def load_text_encoder(self, checkpoint: Checkpoint, dtype: torch.dtype) -> nn.Module:
         [part] = self._load_text_parts(checkpoint, dtype)
         return part
 
     def load_unet(self, checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
+        return self._open_unet(checkpoint).load(dtype)
+
+    def open_export(
+        self,
+        checkpoint: Checkpoint,
+        vae: Path | None,
+        unet: nn.Module | None,
+        text_encoder: nn.Module | None,
+    ) -> BaseExport:
+        parts = {"unet": self._open_unet(checkpoint), "vae": self._open_vae(checkpoint, vae)}
+        for about in self.text_parts:
+            parts[about.part] = self._open_text_part(about, checkpoint)
+        trained = {} if unet is None else {"unet": unet}
+        if text_encoder is not None:
+            models = self._split_text_encoders(text_encoder)
+            trained |= {a.part: m for a, m in zip(self.text_parts, models, strict=True)}
+        return BaseExport(self.card, self.folder, checkpoint, parts, self.text_parts, trained)
+
+    def _open_vae(self, checkpoint: Checkpoint, vae: Path | None) -> OpenPart:
+        config = self._config(checkpoint, "vae")
+        if vae is not None:
+            return open_separate_vae(vae, config)
+        return open_own_vae(checkpoint, config)
+
+    def _open_unet(self, checkpoint: Checkpoint) -> OpenPart:
         if checkpoint.layout == "diffusers":
             config = read_config(checkpoint.path / "unet" / "config.json")
             unet = build_empty_model("unet", config)
-            return fill(unet, read_folder(checkpoint.path, "unet", "unet"), dtype, take_same)
+            return OpenPart(unet, read_folder(checkpoint.path, "unet", "unet"), take_same)
         unet = build_empty_model("unet", self._config(checkpoint, "unet"))
         rename = unet_names(unet.config)
-        source = read_single_file(checkpoint.path, "unet", "model.diffusion_model.")
+        source = read_single_file(checkpoint.path, "unet", UNET_PREFIX)
 
         def take_original(tensors: Mapping[str, Tensor], key: str) -> Tensor | None:
             return tensors.get(rename(key))
 
-        return fill(unet, source, dtype, take_original)
+        return OpenPart(unet, source, take_original)
 
     def encode_pixels(self, vae: nn.Module, pixels_BCYX: Tensor) -> Tensor:
         moments_BMHW: Tensor = vae.encode(pixels_BCYX).latent_dist.parameters  # type: ignore[operator]
@@ -126,14 +155,23 @@ class LatentDiffusionAdapter:
         for model, about in zip(models, self.text_parts, strict=True):
             yield from iter_text_targets(model, about.lora_prefix)
 
+    def add_token(
+        self, text_encoder: nn.Module, token: NewToken, init_word: str
+    ) -> dict[str, nn.Parameter]:
+        models = self._split_text_encoders(text_encoder)
+        return {
+            about.embedding_key: add_token(model, token, init_word)
+            for model, about in zip(models, self.text_parts, strict=True)
+        }
+
     def _split_text_encoders(self, text_encoder: nn.Module) -> Sequence[nn.Module]:
         return (text_encoder,)
 
     def _load_text_parts(self, checkpoint: Checkpoint, dtype: torch.dtype) -> list[nn.Module]:
-        return [
-            load_text_part(about, checkpoint, self._config(checkpoint, about.part), dtype)
-            for about in self.text_parts
-        ]
+        return [self._open_text_part(about, checkpoint).load(dtype) for about in self.text_parts]
+
+    def _open_text_part(self, about: TextEncoderPart, checkpoint: Checkpoint) -> OpenPart:
+        return open_text_part(about, checkpoint, self._config(checkpoint, about.part))
 
     def _config(self, checkpoint: Checkpoint, part: str) -> dict[str, Any]:
         """lorawiz's own config of a part. Raises ModelError for a checkpoint of another family."""

@@ -6,8 +6,10 @@ a file replaced while a run is on changes nothing.
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -16,6 +18,9 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from lorawiz.errors import ModelError, visible_text
 from lorawiz.families.latent_diffusion.weights import TITLES, Source
+from lorawiz.families.stored import StoredTensor
+
+Read = TypeVar("Read")
 
 _DIFFUSERS_CLASSES: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}
 _TEXT_CLASSES: dict[str, Any] = {
@@ -26,6 +31,33 @@ _TEXT_CLASSES: dict[str, Any] = {
 
 Take = Callable[[Mapping[str, Tensor], str], Tensor | None]
 """Finds the tensor of a model's key among a source's; None when it is not there."""
+
+
+@dataclass(frozen=True)
+class OpenPart:
+    """A part in its files: what it will be, and where its weights are."""
+
+    model: Any
+    """On the meta device; `load` fills it."""
+    source: Source
+    take: Take
+
+    def load(self, dtype: torch.dtype) -> Any:
+        """The model with its weights, frozen, in eval mode. Raises ModelError."""
+        return fill(self.model, self.source, dtype, self.take)
+
+    def list_tensors(self) -> dict[str, StoredTensor]:
+        """The weights under the model's names, left in their files. Raises ModelError."""
+        _read_weights(self.model, self.source, self.take, lambda tensor: None)
+        return {
+            key: StoredTensor(tuple(wanted.shape), partial(self._read, key))
+            for key, wanted in self.model.state_dict().items()
+        }
+
+    def _read(self, key: str) -> Tensor:
+        found = self.take(self.source.tensors, key)
+        assert found is not None
+        return found
 
 
 def take_same(tensors: Mapping[str, Tensor], key: str) -> Tensor | None:
@@ -62,24 +94,34 @@ def make_model(part: str, config: Mapping[str, Any]) -> Any:
 
 def fill(model: nn.Module, source: Source, dtype: torch.dtype, take: Take) -> nn.Module:
     """`model` with its weights from `source`, frozen, in eval mode. Raises ModelError."""
-    weights: dict[str, Tensor] = {}
+    weights = _read_weights(
+        model, source, take,
+        lambda tensor: tensor.to(dtype, copy=True, memory_format=torch.contiguous_format),
+    )  # fmt: skip
+    model.load_state_dict(weights, assign=True)
+    _restore_positions(model)
+    return model.eval().requires_grad_(False)
+
+
+def _read_weights(
+    model: nn.Module, source: Source, take: Take, read: Callable[[Tensor], Read]
+) -> dict[str, Read]:
+    """What `read` makes of each tensor that the model wants. Raises ModelError."""
+    weights: dict[str, Read] = {}
     missing: list[str] = []
     for key, wanted in model.state_dict().items():
         found = take(source.tensors, key)
         if found is None:
             missing.append(key)
         else:
-            fitting = _fit(found, wanted.shape, f"{source.title}: {key}")
-            weights[key] = fitting.to(dtype, copy=True, memory_format=torch.contiguous_format)
+            weights[key] = read(_fit(found, wanted.shape, f"{source.title}: {key}"))
     if missing:
         raise ModelError(
             f"{source.title} lacks {len(missing)} of {len(missing) + len(weights)} tensors, "
             f"such as {visible_text(missing[0])}",
             "use the complete model: not a pruned, distilled or quantised one",
         )
-    model.load_state_dict(weights, assign=True)
-    _restore_positions(model)
-    return model.eval().requires_grad_(False)
+    return weights
 
 
 def _fit(found: Tensor, shape: torch.Size, title: str) -> Tensor:

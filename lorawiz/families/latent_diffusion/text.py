@@ -11,13 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from lorawiz.families.checkpoints import Checkpoint
-from lorawiz.families.clip import encode_prompt
+from lorawiz.families.clip import frame_ids
+from lorawiz.families.clip.new_token import read_ids
 from lorawiz.families.latent_diffusion.layer_names import openclip_name
 from lorawiz.families.latent_diffusion.loading import (
+    OpenPart,
     build_empty_model,
-    fill,
     read_config,
 )
+from lorawiz.families.latent_diffusion.new_tokens import find_new_token
 from lorawiz.families.latent_diffusion.weights import read_folder, read_single_file
 
 
@@ -34,26 +36,32 @@ class TextEncoderPart:
     padding_id: int
     """The token behind the end of a short prompt."""
     lora_prefix: str
+    embedding_key: str
+    """Of the vectors of a new token in its file, as the web UIs read it."""
+    lacks_last_layer: bool = False
+    """Whether the single file has one layer more, which no base reads."""
 
 
-def load_text_part(
-    about: TextEncoderPart, checkpoint: Checkpoint, config: Mapping[str, Any], dtype: torch.dtype
-) -> nn.Module:
-    """The text encoder with its weights. `config` is for a single file. Raises ModelError."""
+def open_text_part(
+    about: TextEncoderPart, checkpoint: Checkpoint, config: Mapping[str, Any]
+) -> OpenPart:
+    """The text encoder in its file. `config` is for a single file. Raises ModelError."""
     if checkpoint.layout == "diffusers":
         model = build_empty_model(
             about.part, read_config(checkpoint.path / about.part / "config.json")
         )
-        return fill(model, read_folder(checkpoint.path, about.part, about.part), dtype, _take_clip)
+        return OpenPart(model, read_folder(checkpoint.path, about.part, about.part), _take_clip)
     model = build_empty_model(about.part, config)
     source = read_single_file(checkpoint.path, about.part, about.prefix)
-    return fill(model, source, dtype, _take_openclip if about.naming == "openclip" else _take_clip)
+    return OpenPart(model, source, _take_openclip if about.naming == "openclip" else _take_clip)
 
 
 def encode(model: nn.Module, about: TextEncoderPart, prompts: Sequence[str]) -> tuple[Tensor, Any]:
     """ids_BT that the model reads of the prompts, and all its outputs."""
     device = next(model.parameters()).device
-    ids_BT = torch.tensor([encode_prompt(p, about.padding_id) for p in prompts], device=device)
+    new_token = find_new_token(model)
+    ids = [frame_ids(read_ids(prompt, new_token), about.padding_id) for prompt in prompts]
+    ids_BT = torch.tensor(ids, device=device)
     return ids_BT, model(input_ids=ids_BT, output_hidden_states=True)
 
 

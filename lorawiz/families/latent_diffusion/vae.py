@@ -1,47 +1,46 @@
-"""The VAE, from a base or from a file of its own; always in fp32, since fp16 overflows in it."""
+"""The VAE in its files: in a base, or in a file of its own."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lorawiz.errors import ModelError, visible_text
 from lorawiz.families.checkpoints import Checkpoint
 from lorawiz.families.latent_diffusion.layer_names import vae_names
 from lorawiz.families.latent_diffusion.loading import (
+    OpenPart,
     build_empty_model,
-    fill,
     read_config,
 )
 from lorawiz.families.latent_diffusion.weights import Source, read_folder, read_single_file
 
-_PREFIX = "first_stage_model."
+PREFIX = "first_stage_model."
 _OLD_ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
 """Names that diffusers gave the VAE's attention before 0.18; published folders still have them."""
 
 
-def load_own_vae(checkpoint: Checkpoint, config: Mapping[str, Any]) -> nn.Module:
+def open_own_vae(checkpoint: Checkpoint, config: Mapping[str, Any]) -> OpenPart:
     """The VAE inside a base. `config` is the family's. Raises ModelError."""
     if checkpoint.layout == "diffusers":
-        return _load_folder(checkpoint.path, "vae", config)
-    return _fill(read_single_file(checkpoint.path, "vae", _PREFIX), config)
+        return _open_folder(checkpoint.path, "vae", config)
+    return _open(read_single_file(checkpoint.path, "vae", PREFIX), config)
 
 
-def load_separate_vae(path: Path, config: Mapping[str, Any]) -> nn.Module:
+def open_separate_vae(path: Path, config: Mapping[str, Any]) -> OpenPart:
     """A VAE of its own: a folder, a single file, or the one inside a whole checkpoint.
 
     Raises ModelError.
     """
     if path.is_dir():
         part = "vae" if (path / "vae" / "config.json").is_file() else "."
-        return _load_folder(path, part, config)
-    whole = read_single_file(path, "vae", _PREFIX)
-    return _fill(whole if whole.tensors else read_single_file(path, "vae", ""), config)
+        return _open_folder(path, part, config)
+    whole = read_single_file(path, "vae", PREFIX)
+    return _open(whole if whole.tensors else read_single_file(path, "vae", ""), config)
 
 
-def _load_folder(folder: Path, part: str, config: Mapping[str, Any]) -> nn.Module:
+def _open_folder(folder: Path, part: str, config: Mapping[str, Any]) -> OpenPart:
     own = read_config(folder / part / "config.json")
     factor, expected = own.get("scaling_factor"), config["scaling_factor"]
     if factor is not None and factor != expected:
@@ -50,10 +49,10 @@ def _load_folder(folder: Path, part: str, config: Mapping[str, Any]) -> nn.Modul
             f"scaled by {expected}",
             "use a VAE of the base's own family",
         )
-    return _fill(read_folder(folder, part, "vae"), own)
+    return _open(read_folder(folder, part, "vae"), own)
 
 
-def _fill(source: Source, config: Mapping[str, Any]) -> nn.Module:
+def _open(source: Source, config: Mapping[str, Any]) -> OpenPart:
     vae = build_empty_model("vae", config)
     rename = vae_names(vae.config)
 
@@ -63,7 +62,7 @@ def _fill(source: Source, config: Mapping[str, Any]) -> nn.Module:
                 return tensors[name]
         return None
 
-    return fill(vae, source, torch.float32, take)
+    return OpenPart(vae, source, take)
 
 
 def _old_name(key: str) -> str:

@@ -17,6 +17,7 @@ class Sd15Adapter(LatentDiffusionAdapter):
             naming="clip",
             padding_id=END_ID,
             lora_prefix="lora_te",
+            embedding_key="emb_params",
         ),
     )
 

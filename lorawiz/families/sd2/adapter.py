@@ -20,6 +20,8 @@ class Sd2Adapter(LatentDiffusionAdapter):
             naming="openclip",
             padding_id=0,
             lora_prefix="lora_te",
+            embedding_key="emb_params",
+            lacks_last_layer=True,
         ),
     )
 

@@ -14,6 +14,7 @@ from lorawiz.families.checkpoints import Checkpoint
 from lorawiz.families.clip import END_ID
 from lorawiz.families.conditioning import Framing, TextConditioning
 from lorawiz.families.latent_diffusion.adapter import LatentDiffusionAdapter
+from lorawiz.families.latent_diffusion.export import SDXL_FOLDER
 from lorawiz.families.latent_diffusion.layer_names import unet_names
 from lorawiz.families.latent_diffusion.targets import iter_unet_targets
 from lorawiz.families.latent_diffusion.text import TextEncoderPart, encode
@@ -33,6 +34,7 @@ class SdxlAdapter(LatentDiffusionAdapter):
     """See `lorawiz.families.adapter.Adapter`. At full size 722 + 264 LoRA modules."""
 
     card = CARD
+    folder = SDXL_FOLDER
     text_parts = (
         TextEncoderPart(
             part="text_encoder",
@@ -40,6 +42,7 @@ class SdxlAdapter(LatentDiffusionAdapter):
             naming="clip",
             padding_id=END_ID,
             lora_prefix="lora_te1",
+            embedding_key="clip_l",
         ),
         TextEncoderPart(
             part="text_encoder_2",
@@ -47,6 +50,7 @@ class SdxlAdapter(LatentDiffusionAdapter):
             naming="openclip",
             padding_id=0,
             lora_prefix="lora_te2",
+            embedding_key="clip_g",
         ),
     )
 

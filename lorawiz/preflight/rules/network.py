@@ -37,6 +37,8 @@ def find_idle_targets(at: Inspection) -> Iterator[Problem]:
 @rule("network-empty", "error")
 def find_empty_network(at: Inspection) -> Iterator[Problem]:
     """Ranks of 0, learning rates of 0 and targets may leave nothing to train."""
+    if not at.spec.network.has_adapter:
+        return
     is_sound = not find_wrong_lengths(at.spec.network, at.family)
     if is_sound and not at.placed and not isinstance(at.weights, ModelError):
         yield Problem(

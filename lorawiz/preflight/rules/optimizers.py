@@ -52,10 +52,14 @@ def find_wrong_optimizer_settings(at: Inspection) -> Iterator[Problem]:
     is_plain = train.optimizer_type in OPTIMIZERS and train.lr_scheduler in LR_SCHEDULERS
     if is_plain and not train.optimizer_args and not train.lr_scheduler_args:
         return
+    if not any((at.spec.trains_unet, at.spec.trains_text_encoder, at.spec.trains_token)):
+        return
     if at.machine.missing_packages or is_missing(find_optimizer(train.optimizer_type)):
         return
     # what does not concern the optimizer is left out, so that one answer serves many specs
-    reduced = dump_spec(Spec(train=train, network=at.spec.network))
+    reduced = dump_spec(
+        Spec(train=train, network=at.spec.network, textual_inversion=at.spec.textual_inversion)
+    )
     message, fix = _ask_trial(reduced, max(1, at.count.total_steps))
     if message:
         key, _, _ = message.partition(":")
@@ -68,12 +72,15 @@ def find_wrong_optimizer_settings(at: Inspection) -> Iterator[Problem]:
 @rule("learning-rate-unusual", "warning")
 def find_odd_learning_rate(at: Inspection) -> Iterator[Problem]:
     """AdamW on a LoRA works between about 1e-5 and 1e-3: above it breaks, below nothing happens.
-    Prodigy and D-Adaptation find the rate themselves and want 1."""
+    The base's own weights want a twentieth of it and less. Prodigy and D-Adaptation find the rate
+    themselves and want 1."""
     train = at.spec.train
-    rates = find_optimizer(train.optimizer_type).rates
-    if rates is None or sets_own_rate(train):
+    entry = find_optimizer(train.optimizer_type)
+    if entry.rates is None or sets_own_rate(train):
         return
-    usual, low, high = rates
+    usual, low, high = entry.rates
+    if at.spec.trains_full and not entry.adapts_rate:
+        usual, low, high = f"{float(usual) / 20:g}", low / 100, high / 100
     for key, rate in _rates_in_use(at.spec).items():
         if not low <= rate <= high:
             yield Problem(

@@ -18,6 +18,8 @@ def find_odd_scale(at: Inspection) -> Iterator[Problem]:
     """The LoRA is scaled by alpha / dim: far from 1 it learns much slower or faster than the
     learning rate says. (sd-scripts' silent default is 1 / 4.)"""
     network = at.spec.network
+    if not network.has_adapter:
+        return
     scale = network.alpha / network.dim
     if scale <= LOW_SCALE or scale > 2:
         yield Problem(
@@ -31,6 +33,15 @@ def find_odd_scale(at: Inspection) -> Iterator[Problem]:
 def find_idle_learning_rate(at: Inspection) -> Iterator[Problem]:
     """A learning rate for a part that is not trained does nothing."""
     train, network = at.spec.train, at.spec.network
+    if network.kind == "none":
+        idle = [key for key in ("unet_lr", "text_encoder_lr") if getattr(train, key) is not None]
+        if idle:
+            yield Problem(
+                f"{', '.join(idle)} without effect: network.kind = 'none'",
+                unset(*(f"train.{key}" for key in idle)),
+                f"train.{idle[0]}",
+            )
+        return
     if network.train_unet_only and train.text_encoder_lr is not None:
         yield Problem(
             "text_encoder_lr has no effect: train_unet_only is on",

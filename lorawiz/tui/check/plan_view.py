@@ -13,7 +13,7 @@ from lorawiz.tui.language import tr
 from lorawiz.tui.theme import STYLES
 
 _GAP = "  "
-_TEXTS = ("bucket", "steps", "LoRA", "state", "latents", "disk", "memory", "time")
+_TEXTS = ("bucket", "steps", "LoRA", "model", "word", "state", "latents", "disk", "memory", "time")
 _SHORT = ("steps", "time", "memory", "disk")
 _SHORT_LINES = 3
 _FEW_BUCKETS = 4

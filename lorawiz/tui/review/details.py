@@ -11,7 +11,7 @@ from lorawiz.dataset.prompts import draw_prompt
 from lorawiz.dataset.records import ImageRecord
 from lorawiz.errors import visible_text
 from lorawiz.families.clip import CHUNK_TOKENS
-from lorawiz.families.clip.counting import count_prompt_tokens
+from lorawiz.families.clip.counting import prompt_counter
 from lorawiz.tui.language import tr
 from lorawiz.tui.review.editing_session import name_image
 from lorawiz.tui.review.prompt_words import (
@@ -105,7 +105,7 @@ class Details(VerticalScroll, can_focus=False):
             self._prompt.show(title, tr("{limit} tokens", limit=f"…/{CHUNK_TOKENS}"))
             self._prompt_words.update(build_prompt(drawn, None))
             return
-        num_tokens = count_prompt_tokens(drawn.text)
+        num_tokens = prompt_counter(spec.textual_inversion)(drawn.text)
         tone: Tone = "warning" if num_tokens > CHUNK_TOKENS else "note"
         self._prompt.show(title, tr("{limit} tokens", limit=f"{num_tokens}/{CHUNK_TOKENS}"), tone)
         cut = find_cut(drawn.text) if num_tokens > CHUNK_TOKENS else None

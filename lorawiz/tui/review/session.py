@@ -12,7 +12,7 @@ from lorawiz.dataset.filters import Filter, FilterFacts, parse_filter
 from lorawiz.dataset.problems import ImageProblem
 from lorawiz.dataset.prompts import longest_prompt
 from lorawiz.dataset.records import ImageRecord
-from lorawiz.families.clip.counting import count_prompt_tokens
+from lorawiz.families.clip.counting import prompt_counter
 from lorawiz.paths import Project
 from lorawiz.spec import Spec
 from lorawiz.tui.review.editing_session import EditingSession
@@ -150,7 +150,8 @@ class ReviewSession(EditingSession):
 
     def count_tokens(self, record: ImageRecord) -> int:
         """Of the longest prompt that it can get."""
-        return count_prompt_tokens(longest_prompt(record, self.spec, count_prompt_tokens))
+        measure = prompt_counter(self.spec.textual_inversion)
+        return measure(longest_prompt(record, self.spec, measure))
 
     def _count_findings(self, record: ImageRecord) -> int:
         if not record.keep:

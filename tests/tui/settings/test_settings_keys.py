@@ -183,14 +183,6 @@ def test_a_text_that_is_not_among_the_usual_is_typed(project: Project) -> None:
     play(project, edit, at_key="train.optimizer_type")
 
 
-def test_a_single_choice_has_no_keys_that_do_nothing(project: Project) -> None:
-    async def look(pilot: SettingsPilot) -> None:
-        assert "choice" not in "".join(screen_text(pilot).splitlines()[-2:])
-        assert "only 1 so far" in screen_text(pilot)
-
-    play(project, look, at_key="schema")
-
-
 @pytest.mark.parametrize("key", ["d", "delete"])
 def test_d_takes_a_setting_out_of_the_file(project: Project, key: str) -> None:
     before = text_of(project)

@@ -1,5 +1,6 @@
 """The settings without a screen: the journal, the rows, the words."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -221,7 +222,7 @@ def test_a_choice_that_is_none_steps_to_the_first_or_the_last(project: Project) 
         ("network.dropout", "a number, 0 or more, less than 1"),
         ("cutout.blur", "a number, more than 0, 0.5 or less"),
         ("sample.width", "a whole number, 64 or more, a multiple of 8, or not set"),
-        ("network.kind", "one of lora, locon, dora, loha, lokr, oft"),
+        ("network.kind", "one of lora, locon, dora, loha, lokr, oft, full, none"),
         ("train.lr_scheduler", "one of 12 that enter lists, or another"),
         ("crop.faces", "one of largest, all"),
         ("dataset.flip_aug", "true or false"),
@@ -237,6 +238,12 @@ def test_what_a_setting_may_be_is_said_in_words(
 ) -> None:
     monkeypatch.setenv("LORAWIZ_LANG", "en")
     assert describe_kind(FIELDS[key]) == words
+
+
+def test_a_single_choice_is_called_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LORAWIZ_LANG", "en")
+    single = replace(FIELDS["network.kind"], choices=("lora",))
+    assert describe_kind(single) == "only lora so far"
 
 
 def test_every_setting_has_words_for_what_it_may_be() -> None:
