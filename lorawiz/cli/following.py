@@ -15,7 +15,9 @@ from lorawiz.runs.view import ON, RunView
 _POLL_S = 0.2
 
 
-def print_lines(run: RunFolder, follow: bool, last_only: bool = False) -> None:
+def print_lines(
+    run: RunFolder, follow: bool, last_only: bool = False, to_stderr: bool = False
+) -> None:
     """The run as plain lines; with `follow` until it ends. Ctrl-C leaves it going."""
     printer = LinePrinter(run.run_id)
     last = ""
@@ -24,7 +26,7 @@ def print_lines(run: RunFolder, follow: bool, last_only: bool = False) -> None:
             for line in printer.lines_of(event):
                 last = line
                 if not last_only:
-                    typer.echo(line)
+                    typer.echo(line, err=to_stderr)
     except KeyboardInterrupt:
         typer.echo(
             f"{run.run_id}  goes on  lorawiz attach shows it, lorawiz stop ends it", err=True

@@ -21,6 +21,7 @@ from lorawiz.cli import (
     runs,
     serving,
     settings,
+    verifying,
 )
 from lorawiz.cli.output import end_with_watcher, is_watched
 from lorawiz.errors import LorawizError
@@ -40,7 +41,7 @@ app = typer.Typer(
 )
 for module in (
     demo, project, class_images, preparing, cleaning, prompting, reviewing, settings, models, checking, runs,
-    serving,
+    serving, verifying,
 ):  # fmt: skip
     module.register(app)
 
