@@ -9,6 +9,7 @@ from typing import NoReturn
 import typer
 
 from lorawiz.cli import (
+    caching,
     checking,
     class_images,
     cleaning,
@@ -41,7 +42,7 @@ app = typer.Typer(
 )
 for module in (
     demo, project, class_images, preparing, cleaning, prompting, reviewing, settings, models, checking, runs,
-    serving, verifying,
+    verifying, caching, serving,
 ):  # fmt: skip
     module.register(app)
 

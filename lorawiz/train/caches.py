@@ -6,7 +6,9 @@ read: another crop, bucket, VAE or text is another entry.
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +48,14 @@ class TensorCache:
             return None
         return tensors
 
+    def renew(self, *key: object) -> bool:
+        """Whether a whole entry is there; it counts as used from now on (see `runs.caches`)."""
+        if self.find_all(*key) is None:
+            return False
+        with suppress(OSError):  # a folder that can only be read
+            os.utime(self._path(key))
+        return True
+
     def put(self, value: Tensor, *key: object) -> None:
         """Keep a tensor. Two runs may do so at once: each writes the same bytes in one step."""
         self.put_all({"value": value}, *key)
@@ -73,6 +83,10 @@ class TextCache:
             return None if tensors is None else TextConditioning.from_tensors(tensors)
         except KeyError:
             return None
+
+    def renew(self, *key: object) -> bool:
+        """Whether a whole entry is there; it counts as used from now on."""
+        return self.find(*key) is not None and self._cache.renew(*key)
 
     def put(self, text: TextConditioning, *key: object) -> None:
         """Keep a batch of one."""

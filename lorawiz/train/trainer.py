@@ -228,7 +228,7 @@ class Trainer:
             raise StopRequested(reason)
 
     def _is_missing(self, item: Item) -> bool:
-        return self._latents.find(*latents_key(item, self.job.spec, self.job.vae_sha256)) is None
+        return not self._latents.renew(*latents_key(item, self.job.spec, self.job.vae_sha256))
 
     @torch.no_grad()
     def _prepare_text(self) -> nn.Module | None:
@@ -238,7 +238,7 @@ class Trainer:
         prompts = {effective_prompt(r, spec, 1) for r in self.job.records} if can_cache else set()
         if can_cache:
             prompts |= {settled_prompt(r, spec, spec.validation.seed) for r in self.job.held_out}
-        missing = [p for p in sorted(prompts) if self._texts.find(*self._text_key(p)) is None]
+        missing = [p for p in sorted(prompts) if not self._texts.renew(*self._text_key(p))]
         if can_cache and not missing and not spec.sample.prompts:
             return None
         self._phase("loading the text encoder", 0, 1)
