@@ -1,9 +1,10 @@
-"""Frozen convolutions and their LoRA, made cheap for a CPU in fp32; elsewhere plain torch.
+"""Frozen layers and their LoRA: gradients for the input and the LoRA alone, so less is kept.
 
-oneDNN copies a convolution's whole weight into a layout of its own at every call, forward and
-backward. Where the picture is small and the weight large (the inner half of a U-Net), one
-matrix product over unfolded columns costs less than that copy; the same weight serves forward
-and backward, so no second copy is kept.
+torch keeps a convolution's input for the gradient of its weight even where the weight is frozen;
+here it does not. On a CPU in fp32 there is more to gain: oneDNN copies a convolution's whole
+weight into a layout of its own at every call, forward and backward. Where the picture is small
+and the weight large (the inner half of a U-Net), one matrix product over unfolded columns costs
+less than that copy; the same weight serves forward and backward, so no second copy is kept.
 
 Shape suffixes: B batch, I inputs, O outputs, N rows (pixels or tokens), R rank.
 """
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.grad import conv2d_input
 
 MATMUL_MAX_PIXELS = 256
 """Up to this many output pixels, batch included, the matrix product wins (measured on AVX2)."""
@@ -22,17 +24,25 @@ class FrozenConv2d(nn.Conv2d):
     """An `nn.Conv2d` whose weight gets no gradient: [B, I, H, W] to [B, O, H', W']."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if not is_plain_cpu(x) or self.weight.requires_grad:
+        if self.weight.requires_grad or not can_fuse(x, self.weight):
             return super().forward(x)
+        if not is_plain_cpu(x):
+            return self._keeping_no_input(x)
         if self.kernel_size == (1, 1) and self.stride == (1, 1) and self.padding == (0, 0):
             return self._pointwise(x)
         height, width = self._output_size(x)
         if x.shape[0] * height * width > MATMUL_MAX_PIXELS:
-            return super().forward(x)
+            return self._keeping_no_input(x)
         result: Tensor = _ConvAsMatmul.apply(  # type: ignore[no-untyped-call]
             x, self.weight, self.bias, (height, width), self.stride, self.padding
         )
         return result
+
+    def _keeping_no_input(self, x: Tensor) -> Tensor:
+        y: Tensor = _FrozenConv.apply(  # type: ignore[no-untyped-call]
+            x, self.weight, self.bias, self.stride, self.padding
+        )
+        return y
 
     def _pointwise(self, x: Tensor) -> Tensor:
         y = torch.matmul(self.weight.flatten(1), x.flatten(2))
@@ -64,6 +74,12 @@ def is_plain_cpu(x: Tensor) -> bool:
     )
 
 
+def can_fuse(x: Tensor, weight: Tensor) -> bool:
+    """Whether the layers of this module are for `x`: known devices, weights that are numbers."""
+    is_float = weight.dtype in (torch.float32, torch.float16, torch.bfloat16)
+    return is_float and x.device.type in ("cpu", "cuda", "meta")
+
+
 def lora_matmul(
     x: Tensor,
     weight_OI: Tensor,
@@ -74,13 +90,44 @@ def lora_matmul(
 ) -> Tensor:
     """x·Wᵀ + b + scale·(x·Dᵀ)·Uᵀ for x [..., I], with gradients for x, D and U alone.
 
-    As one node of the graph it keeps x once and adds in place. CPU, fp32.
+    As one node of the graph it keeps x once and adds in place, in the accuracy of the matrix
+    product. Under autocast it computes in autocast's dtype; D and U get gradients in their own.
     """
+    device = x.device.type
+    is_autocast = torch.is_autocast_enabled(device)
+    dtype = torch.get_autocast_dtype(device) if is_autocast else x.dtype
     rows_NI = x.reshape(-1, x.shape[-1])
-    y_NO: Tensor = _LoraMatmul.apply(  # type: ignore[no-untyped-call]
-        rows_NI, weight_OI, bias_O, down_RI, up_OR, scale
-    )
+    with torch.autocast(device, enabled=False):
+        y_NO: Tensor = _LoraMatmul.apply(  # type: ignore[no-untyped-call]
+            rows_NI.to(dtype), weight_OI, bias_O, down_RI, up_OR, scale
+        )
     return y_NO.view(*x.shape[:-1], -1)
+
+
+class _FrozenConv(torch.autograd.Function):
+    """torch's convolution, keeping the weight and the shape of the picture."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        stride: tuple[int, int],
+        padding: tuple[int, int],
+    ) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.geometry = (x.shape, x.dtype, stride, padding)
+        return nn.functional.conv2d(x, weight, bias, stride, padding)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (weight,) = ctx.saved_tensors
+        x_shape, x_dtype, stride, padding = ctx.geometry
+        weight = weight.to(grad.dtype)
+        grad_x: Tensor = conv2d_input(x_shape, weight, grad, stride, padding)  # type: ignore[no-untyped-call]
+        return grad_x.to(x_dtype), None, None, None, None
 
 
 class _ConvAsMatmul(torch.autograd.Function):
@@ -130,9 +177,11 @@ class _LoraMatmul(torch.autograd.Function):
         up_OR: Tensor,
         scale: float,
     ) -> Tensor:
-        low_NR = x_NI @ down_RI.t()
-        y_NO = nn.functional.linear(x_NI, weight_OI, bias_O)
-        y_NO.addmm_(low_NR, up_OR.t(), alpha=scale)
+        dtype = x_NI.dtype
+        low_NR = x_NI @ down_RI.to(dtype).t()
+        bias = None if bias_O is None else bias_O.to(dtype)
+        y_NO = nn.functional.linear(x_NI, weight_OI.to(dtype), bias)
+        y_NO.addmm_(low_NR, up_OR.to(dtype).t(), alpha=scale)
         ctx.save_for_backward(x_NI, low_NR, weight_OI, down_RI, up_OR)
         ctx.scale = scale
         return y_NO
@@ -141,12 +190,17 @@ class _LoraMatmul(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_NO: Tensor) -> tuple[Tensor | None, ...]:
         x_NI, low_NR, weight_OI, down_RI, up_OR = ctx.saved_tensors
-        grad_low_NR = (grad_NO @ up_OR).mul_(ctx.scale)
+        dtype = x_NI.dtype
+        grad_low_NR = grad_NO @ up_OR.to(dtype)
+        grad_up_OR = grad_NO.t() @ low_NR
+        if ctx.scale != 1.0:
+            grad_low_NR.mul_(ctx.scale)
+            grad_up_OR.mul_(ctx.scale)
         grad_x = None
         if ctx.needs_input_grad[0]:
-            grad_x = (grad_NO @ weight_OI).addmm_(grad_low_NR, down_RI)
-        grad_up = (grad_NO.t() @ low_NR).mul_(ctx.scale)
-        return grad_x, None, None, grad_low_NR.t() @ x_NI, grad_up, None
+            grad_x = (grad_NO @ weight_OI.to(dtype)).addmm_(grad_low_NR, down_RI.to(dtype))
+        grad_down_RI = grad_low_NR.t() @ x_NI
+        return grad_x, None, None, grad_down_RI.to(down_RI.dtype), grad_up_OR.to(up_OR.dtype), None
 
 
 def _is_plain_and_frozen(convolution: nn.Conv2d) -> bool:

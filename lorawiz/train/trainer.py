@@ -30,6 +30,7 @@ from lorawiz.train.finiteness import refuse_diverged
 from lorawiz.train.frozen import freeze_convolutions
 from lorawiz.train.image_losses import STATE_FILE, ImageLosses
 from lorawiz.train.job import Job
+from lorawiz.train.lean import make_lean
 from lorawiz.train.losses import Loss
 from lorawiz.train.masks import LossMasks
 from lorawiz.train.optimizers import averaged_weights, build_optimizer
@@ -291,6 +292,7 @@ class Trainer:
         savers = build_savers(self.job, self.adapter, unet, text_encoder, self.device)
         network = TrainedTogether([saver.trained for saver in savers])
         freeze_convolutions(unet)
+        make_lean(unet)
         unet.to(self.device)
         if spec.train.gradient_checkpointing:
             self.adapter.enable_gradient_checkpointing(unet)

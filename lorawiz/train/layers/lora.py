@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from lorawiz.train.frozen import is_plain_cpu, lora_matmul
+from lorawiz.train.frozen import can_fuse, lora_matmul
 from lorawiz.train.layers.base import AdapterLayer, Settings, compute_dtype
 
 
@@ -50,7 +50,7 @@ class LoraLayer(AdapterLayer):
 
     def _project(self, x: Tensor) -> Tensor:
         weight_OI, bias_O = self.base.weight.flatten(1), self.base.bias
-        if is_plain_cpu(x) and not self._is_dropping:
+        if can_fuse(x, weight_OI) and not self._is_dropping:
             return lora_matmul(x, weight_OI, bias_O, self.down_RI, self.up_OR, self.scale)
         low = nn.functional.linear(x, self.down_RI.to(compute_dtype(x)))
         low = self._drop(low, -1)
