@@ -170,23 +170,21 @@ def _print_report(records: "Sequence[ImageRecord]", spec: "Spec", as_json: bool)
     from lorawiz.families.clip.counting import prompt_counter
 
     counted = TagReport(records, spec.project.trigger)
-    measure = prompt_counter(spec.textual_inversion)
+    measure = prompt_counter(spec)
     num_tokens = sorted(measure(longest_prompt(record, spec, measure)) for record in records)
     if as_json:
         print_json({**counted.as_json(), "prompt_tokens": num_tokens})
         return
-    for line in _iter_report(counted, num_tokens):
+    for line in _iter_report(counted, num_tokens, spec.prompt.max_token_length):
         typer.echo(line)
 
 
-def _iter_report(counted: "TagReport", num_tokens: Sequence[int]) -> Iterator[str]:
-    from lorawiz.families.clip import CHUNK_TOKENS
-
+def _iter_report(counted: "TagReport", num_tokens: Sequence[int], most_read: int) -> Iterator[str]:
     if num_tokens:
         middle = num_tokens[len(num_tokens) // 2]
         yield (
             f"prompts of {num_tokens[0]} to {num_tokens[-1]} tokens, half of them up to {middle}; "
-            f"{CHUNK_TOKENS} are read"
+            f"{most_read} are read"
         )
     yield f"{show_count(len(counted.counts), 'tag')} in {show_count(counted.num_tagged, 'image')}"
     looks = set(counted.constant_looks)

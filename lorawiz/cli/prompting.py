@@ -88,7 +88,7 @@ def _find_matching(
     for problem in find_image_problems(records, facts, faces, spec.crop.min_score):
         findings.setdefault(problem.image_path, set()).add(problem.code)
 
-    measure = prompt_counter(spec.textual_inversion)
+    measure = prompt_counter(spec)
 
     def count_tokens(record: "ImageRecord") -> int:
         return measure(longest_prompt(record, spec, measure))
@@ -127,10 +127,9 @@ def _iter_items(
 
 def _iter_lines(items: "Iterator[Item]", spec: "Spec") -> Iterator[str]:
     """`IMG_0012.jpg  epoch 1  step 17  23/75  [a woman, lyq] smile, hat`."""
-    from lorawiz.families.clip import CHUNK_TOKENS
     from lorawiz.families.clip.counting import prompt_counter
 
-    measure, num_repeats = prompt_counter(spec.textual_inversion), spec.dataset.num_repeats
+    measure, num_repeats = prompt_counter(spec), spec.dataset.num_repeats
     for item in items:
         drawn = item.draw_prompt(spec)
         name = visible_text(item.record.image_path.rpartition("/")[2])
@@ -144,7 +143,7 @@ def _iter_lines(items: "Iterator[Item]", spec: "Spec") -> Iterator[str]:
             text = visible_text(drawn.in_brackets())
         yield (
             f"{name}  epoch {item.epoch}{repeat}  step {item.at.step}  "
-            f"{num_tokens}/{CHUNK_TOKENS}  {text}"
+            f"{num_tokens}/{spec.prompt.max_token_length}  {text}"
         )
 
 
@@ -170,7 +169,7 @@ def _as_json(item: "Item", spec: "Spec") -> dict[str, Any]:
         "repeat": item.repeat + 1,
         "step": item.at.step,
         "prompt": drawn.text,
-        "num_tokens": prompt_counter(spec.textual_inversion)(drawn.text),
+        "num_tokens": prompt_counter(spec)(drawn.text),
         "kept": [*parts.kept, *parts.kept_end] if parts else [],
         "is_dropped": drawn.is_dropped,
     }

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from lorawiz.families.card import FamilyCard
 from lorawiz.families.checkpoints import Checkpoint
 from lorawiz.families.clip.new_token import NewToken
+from lorawiz.families.clip.reading import Reading
 from lorawiz.families.conditioning import Framing, TextConditioning
 from lorawiz.families.stored import StoredTensor
 from lorawiz.spec.tables import BaseTable
@@ -79,13 +80,9 @@ class Adapter(Protocol):
         """pixels_BCYX in 0…1 of scaled latents."""
 
     def encode_prompts(
-        self, text_encoder: nn.Module, prompts: Sequence[str], clip_skip: int
+        self, text_encoder: nn.Module, prompts: Sequence[str], reading: Reading
     ) -> TextConditioning:
-        """What the U-Net reads of these prompts.
-
-        `clip_skip` counts layers from the end; a family that always reads the same layer
-        (`card.reads_clip_skip`) does not look at it.
-        """
+        """What the U-Net reads of these prompts."""
 
     def predict_noise(
         self,

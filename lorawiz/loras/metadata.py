@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import lorawiz
 from lorawiz.families.card import PENULTIMATE, FamilyCard, Prediction
+from lorawiz.families.clip import CHUNK_TOKENS
 from lorawiz.spec.network import Kind, NetworkTable
 from lorawiz.spec.optimizers import find_optimizer, optimizer_arguments, sets_own_rate
 from lorawiz.spec.tables import Spec
@@ -142,6 +143,9 @@ def _family_values(spec: Spec, card: FamilyCard) -> dict[str, Any]:
         "base_model_version": card.names[_prediction(spec, card)].base_model_version,
         "clip_skip": spec.base.clip_skip
         if card.reads_clip_skip and spec.base.clip_skip > 1
+        else None,
+        "max_token_length": spec.prompt.max_token_length
+        if spec.prompt.max_token_length != CHUNK_TOKENS
         else None,
     }
 

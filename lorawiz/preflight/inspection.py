@@ -105,7 +105,7 @@ class Inspection:
     @cached_property
     def num_tokens(self) -> dict[str, int]:
         """CLIP tokens of each image's longest prompt: nothing is left out of it."""
-        measure = prompt_counter(self.spec.textual_inversion)
+        measure = prompt_counter(self.spec)
         return {r.image_path: measure(longest_prompt(r, self.spec, measure)) for r in self.records}
 
     @cached_property

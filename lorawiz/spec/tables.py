@@ -141,6 +141,11 @@ class PromptTable(Table):
     becomes caption_separator."""
     enable_wildcard: bool = False
     """Draw {one|of|these} anew for each prompt, and one line of a caption of several lines."""
+    max_token_length: Literal[75, 150, 225] = 75
+    """Tokens of a prompt that are read: 75, or 150 or 225 in passes of 75 each."""
+    weighted_captions: bool = False
+    """Read brackets as weights: (red:1.2) counts 1.2 times, (red) 1.1 times, [red] less. A bracket
+    that belongs to the text is written \\( and \\)."""
     token_warmup_min: Positive = 1
     """How many tags behind the kept part are shown at the first step of the warm-up."""
     token_warmup_step: Annotated[float, Field(ge=0.0)] = 0.0

@@ -46,8 +46,8 @@ def build_savers(
 
 
 def _build_word(spec: Spec, adapter: Adapter, text_encoder: nn.Module) -> NewWord:
-    table = spec.textual_inversion
-    token = NewToken(table.token_string, table.num_vectors_per_token)
+    token = NewToken.of(spec)
+    assert token is not None
     return NewWord(token, adapter.add_token(text_encoder, token, spec.init_word))
 
 

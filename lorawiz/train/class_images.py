@@ -14,6 +14,7 @@ from accelerate import Accelerator
 
 from lorawiz.families import load_adapter
 from lorawiz.families.checkpoints import Checkpoint, find_checkpoint, inspect_checkpoint
+from lorawiz.families.clip.reading import Reading
 from lorawiz.families.resolution import resolve_base
 from lorawiz.paths import Project
 from lorawiz.spec import Spec
@@ -80,9 +81,11 @@ def _draw(
     device = Accelerator().device
     dtype = torch.float16 if device.type == "cuda" else torch.float32
     text_encoder = adapter.load_text_encoder(checkpoint, dtype).to(device)
+    prompts = {spec.sample.negative_prompt, *(image.prompt for image in missing.values())}
+    reading = Reading.of(spec).for_drawing(prompts, token=None)
     encoded = {
-        prompt: adapter.encode_prompts(text_encoder, [prompt], spec.base.clip_skip)
-        for prompt in sorted({spec.sample.negative_prompt, *(i.prompt for i in missing.values())})
+        prompt: adapter.encode_prompts(text_encoder, [prompt], reading)
+        for prompt in sorted(prompts)
     }
     del text_encoder
     unet = adapter.load_unet(checkpoint, dtype).to(device)

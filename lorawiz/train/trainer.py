@@ -7,7 +7,7 @@ U-Net. So the peak is the U-Net's alone.
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from lorawiz.dataset.prompts import effective_prompt, settled_prompt, varies
 from lorawiz.errors import RunError
 from lorawiz.families import load_adapter
 from lorawiz.families.adapter import Adapter
+from lorawiz.families.clip.new_token import NewToken
+from lorawiz.families.clip.reading import Reading
 from lorawiz.families.conditioning import TextConditioning
 from lorawiz.runs.journal import JournalWriter
 from lorawiz.runs.states import VerifiedState
@@ -71,6 +73,7 @@ class Trainer:
         self.journal = journal
         self.accelerator = Accelerator(mixed_precision=job.spec.train.mixed_precision)
         self.device: torch.device = self.accelerator.device
+        self.reading = Reading.of(job.spec)
         self.dtype = _DTYPES[job.spec.train.mixed_precision]
         self.adapter: Adapter = load_adapter(job.spec.base.family)
         self.diffusion = build_diffusion(job, self.adapter)
@@ -268,17 +271,21 @@ class Trainer:
         return text
 
     def _text_key(self, prompt: str) -> tuple[object, ...]:
-        return (prompt, self.job.base_sha256, self.job.spec.base.clip_skip, str(self.dtype))
+        return (prompt, self.job.base_sha256, *astuple(self.reading), str(self.dtype))
 
-    def _encode(self, text_encoder: nn.Module, prompts: list[str]) -> TextConditioning:
+    def _encode(
+        self, text_encoder: nn.Module, prompts: list[str], reading: Reading | None = None
+    ) -> TextConditioning:
         with self.accelerator.autocast():
-            return self.adapter.encode_prompts(text_encoder, prompts, self.job.spec.base.clip_skip)
+            return self.adapter.encode_prompts(text_encoder, prompts, reading or self.reading)
 
     def _encode_samples(self, text_encoder: nn.Module) -> list[SamplePrompt]:
         table = self.job.spec.sample
-        negative = self._encode(text_encoder, [table.negative_prompt])
+        drawn = [table.negative_prompt, *table.prompts]
+        reading = self.reading.for_drawing(drawn, NewToken.of(self.job.spec))
+        negative = self._encode(text_encoder, [table.negative_prompt], reading)
         return [
-            SamplePrompt(index, prompt, self._encode(text_encoder, [prompt]), negative)
+            SamplePrompt(index, prompt, self._encode(text_encoder, [prompt], reading), negative)
             for index, prompt in enumerate(table.prompts)
         ]
 

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lorawiz.dataset.buckets import Size, bucket_sizes, fit_bucket
@@ -16,6 +16,7 @@ PHOTO = (3000, 4000)
 FACE: Shares = (0.4, 0.3, 0.5, 0.375)
 """300×300 px of PHOTO, at (1200, 1200)."""
 BUCKETS = DatasetTable()
+LONG_BUCKETS = DatasetTable(resolution=768, max_bucket_reso=2048)
 
 sides = st.integers(64, 6000)
 
@@ -174,6 +175,7 @@ def test_a_box_lies_in_the_picture_and_holds_the_face_where_it_can(
 
 
 @given(face_boxes(), st.tuples(sides, sides), crop_tables, dataset_tables)
+@example((0.0, 0.0, 0.5, 0.03125), (547, 69), CropTable(margin=1.0), LONG_BUCKETS)
 def test_training_cuts_at_most_a_pixel_or_two_more(
     face: Shares, image: Size, table: CropTable, dataset: DatasetTable
 ) -> None:
@@ -190,7 +192,9 @@ def test_training_cuts_at_most_a_pixel_or_two_more(
         cut_px = (fit.resized[axis] - fit.bucket[axis]) / scale
         # buckets of an image's own size are wholly met in their steps only
         slack_px = 0.01 * size[axis] if dataset.bucket_no_upscale else 0.0
-        assert cut_px <= 2.0 + 1.0 / scale + slack_px
+        # half a pixel that the short side is rounded by is more along the long one
+        rounding_px = 0.5 * max(size) / min(size)
+        assert cut_px <= 2.0 + rounding_px + 1.0 / scale + slack_px
 
 
 @given(face_boxes(), st.tuples(sides, sides), st.floats(0, 10), st.booleans())

@@ -13,6 +13,7 @@ from torch import Tensor
 from lorawiz.demo import BASE, KNOWN_SUBJECTS, PHOTOS, PORTRAITS
 from lorawiz.demo.making.photos import SOURCES
 from lorawiz.families.checkpoints import inspect_checkpoint
+from lorawiz.families.clip.reading import Reading
 from lorawiz.families.sd15.adapter import ADAPTER
 from lorawiz.paths import file_sha256, folder_sha256
 from lorawiz.spec import Spec
@@ -97,9 +98,9 @@ def draw(prompts: tuple[str, ...]) -> list[Tensor]:
     spec = Spec.model_validate({"dataset": {"resolution": 64}, "sample": {"steps": 8}})
     pictures = []
     with torch.no_grad():
-        negative = ADAPTER.encode_prompts(text_encoder, [""], 1)
+        negative = ADAPTER.encode_prompts(text_encoder, [""], Reading())
         for prompt in prompts:
-            text = ADAPTER.encode_prompts(text_encoder, [prompt], 1)
+            text = ADAPTER.encode_prompts(text_encoder, [prompt], Reading())
             wanted = SamplePrompt(0, prompt, text, negative)
             latents_BCHW = draw_latents(ADAPTER, unet, wanted, spec, CPU, vae_scale=4)
             pictures.append(ADAPTER.decode_latents(vae, latents_BCHW)[0])

@@ -15,6 +15,7 @@ from lorawiz.errors import ModelError
 from lorawiz.families import FAMILIES, load_adapter
 from lorawiz.families.adapter import Adapter, LoraTarget
 from lorawiz.families.checkpoints import Checkpoint, inspect_checkpoint
+from lorawiz.families.clip.reading import Reading
 from lorawiz.families.conditioning import Framing, TextConditioning
 from lorawiz.families.random_base import build_random_base, save_folder
 from lorawiz.loras.layout import count_parameters, load_layers, place_adapters
@@ -52,7 +53,7 @@ def predict(adapter: Adapter, base: Checkpoint, dtype: torch.dtype = torch.float
     text_encoder, unet = adapter.load_text_encoder(base, dtype), adapter.load_unet(base, dtype)
     noisy = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1)).to(dtype)
     with torch.no_grad():
-        text = adapter.encode_prompts(text_encoder, ["a cat", "a red dog"], clip_skip=1)
+        text = adapter.encode_prompts(text_encoder, ["a cat", "a red dog"], Reading())
         predicted = adapter.predict_noise(unet, noisy, torch.tensor([3, 700]), text, FRAMINGS)
     assert text.states_BTD.shape == (2, 77, FAMILIES[base.family].sizes["tiny"].context_dim)
     assert predicted.shape == noisy.shape
@@ -150,8 +151,10 @@ def test_every_prompt_changes_the_prediction(tiny: TinyFamily) -> None:
     base = tiny.checkpoints[0]
     text_encoder = tiny.adapter.load_text_encoder(base, torch.float32)
     with torch.no_grad():
-        together = tiny.adapter.encode_prompts(text_encoder, ["a cat", "a dog"], 1)
-        alone = [tiny.adapter.encode_prompts(text_encoder, [p], 1) for p in ("a cat", "a dog")]
+        together = tiny.adapter.encode_prompts(text_encoder, ["a cat", "a dog"], Reading())
+        alone = [
+            tiny.adapter.encode_prompts(text_encoder, [p], Reading()) for p in ("a cat", "a dog")
+        ]
     joined = TextConditioning.cat(alone)
     for ours, theirs in zip(
         joined.to_tensors().values(), together.to_tensors().values(), strict=True

@@ -3,7 +3,8 @@
 import pytest
 
 from lorawiz.families.clip import encode_prompt, frame_ids
-from lorawiz.families.clip.new_token import FIRST_ID, NewToken, has_token, read_ids
+from lorawiz.families.clip.new_token import FIRST_ID, NewToken, has_token
+from lorawiz.families.clip.tokens import read_ids
 
 NEW = [FIRST_ID, FIRST_ID + 1]
 

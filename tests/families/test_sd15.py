@@ -9,6 +9,7 @@ from torch import nn
 from lorawiz.families import load_adapter
 from lorawiz.families.checkpoints import inspect_checkpoint
 from lorawiz.families.clip import encode_prompt
+from lorawiz.families.clip.reading import Reading
 
 
 @pytest.mark.parametrize("clip_skip", [1, 2])
@@ -18,7 +19,7 @@ def test_clip_skip_takes_an_earlier_layer_through_the_final_norm(
     adapter = load_adapter("sd15")
     text_encoder = adapter.load_text_encoder(inspect_checkpoint(tiny_base), torch.float32)
     with torch.no_grad():
-        text = adapter.encode_prompts(text_encoder, ["a cat"], clip_skip)
+        text = adapter.encode_prompts(text_encoder, ["a cat"], Reading(clip_skip))
         ids = torch.tensor([encode_prompt("a cat")])
         output = text_encoder(input_ids=ids, output_hidden_states=True)
     norm = getattr(text_encoder, "text_model", text_encoder).final_layer_norm

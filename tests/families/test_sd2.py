@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from lorawiz.families import load_adapter
 from lorawiz.families.checkpoints import inspect_checkpoint
 from lorawiz.families.clip import END_ID, START_ID, encode_prompt
+from lorawiz.families.clip.reading import Reading
 from lorawiz.families.random_base import build_random_base
 from tests.support.ldm import save_single_file
 
@@ -28,9 +29,9 @@ def test_the_original_files_penultimate_layer_is_the_one_that_is_read(tmp_path: 
     text_encoder = adapter.load_text_encoder(base, torch.float32)
     ids = torch.tensor([encode_prompt("a cat", padding_id=0)])
     with torch.no_grad():
-        ours = adapter.encode_prompts(text_encoder, ["a cat"], clip_skip=1)
+        ours = adapter.encode_prompts(text_encoder, ["a cat"], Reading())
         theirs = parts["text_encoder"](input_ids=ids).last_hidden_state
-        earlier = adapter.encode_prompts(text_encoder, ["a cat"], clip_skip=2)
+        earlier = adapter.encode_prompts(text_encoder, ["a cat"], Reading(clip_skip=2))
     assert torch.equal(ours.states_BTD, theirs)
     assert not torch.equal(earlier.states_BTD, theirs)
 

@@ -18,6 +18,7 @@ from lorawiz.dataset.buckets import BucketFit
 from lorawiz.dataset.prompts import RunStep
 from lorawiz.dataset.records import ImageRecord
 from lorawiz.families import clip
+from lorawiz.families.clip.reading import Reading
 from lorawiz.families.conditioning import Framing
 from lorawiz.families.sdxl.adapter import TextEncoders, list_framing_numbers
 from lorawiz.paths import Project
@@ -70,7 +71,7 @@ def test_the_conditioning_is_the_one_of_diffusers(
 ) -> None:
     encoders = TextEncoders(tiny_sdxl.parts["text_encoder"], tiny_sdxl.parts["text_encoder_2"])
     with torch.no_grad():
-        ours = tiny_sdxl.adapter.encode_prompts(encoders, [prompt], clip_skip=1)
+        ours = tiny_sdxl.adapter.encode_prompts(encoders, [prompt], Reading())
         states, _, pooled, _ = pipeline.encode_prompt(prompt, do_classifier_free_guidance=False)
     assert ours.pooled_BD is not None
     assert torch.allclose(ours.states_BTD, states, atol=1e-6)
@@ -81,7 +82,7 @@ def test_clip_skip_changes_nothing(tiny_sdxl: TinyFamily) -> None:
     encoders = TextEncoders(tiny_sdxl.parts["text_encoder"], tiny_sdxl.parts["text_encoder_2"])
     with torch.no_grad():
         one, two = (
-            tiny_sdxl.adapter.encode_prompts(encoders, ["a cat"], skip).states_BTD
+            tiny_sdxl.adapter.encode_prompts(encoders, ["a cat"], Reading(skip)).states_BTD
             for skip in (1, 2)
         )
     assert torch.equal(one, two)
@@ -92,7 +93,8 @@ def test_a_picture_is_the_one_diffusers_draws(tiny_sdxl: TinyFamily, pipeline: A
     encoders = TextEncoders(tiny_sdxl.parts["text_encoder"], tiny_sdxl.parts["text_encoder_2"])
     with torch.no_grad():
         text, negative = (
-            tiny_sdxl.adapter.encode_prompts(encoders, [prompt], 1) for prompt in ("a cat", "bad")
+            tiny_sdxl.adapter.encode_prompts(encoders, [prompt], Reading())
+            for prompt in ("a cat", "bad")
         )
         spec = build_spec(
             {
@@ -124,7 +126,7 @@ def test_each_condition_changes_the_prediction(tiny_sdxl: TinyFamily) -> None:
         Framing((64, 64), (0, 0), (64, 128)),
     )
     with torch.no_grad():
-        text = adapter.encode_prompts(encoders, ["a cat"], 1)
+        text = adapter.encode_prompts(encoders, ["a cat"], Reading())
         seen = [
             adapter.predict_noise(unet, noisy, torch.tensor([500]), text, [framing])
             for framing in framings
@@ -154,7 +156,7 @@ def test_cached_text_comes_back_with_its_pooled_vector(
 ) -> None:
     encoders = TextEncoders(tiny_sdxl.parts["text_encoder"], tiny_sdxl.parts["text_encoder_2"])
     with torch.no_grad():
-        text = tiny_sdxl.adapter.encode_prompts(encoders, ["a cat"], 1)
+        text = tiny_sdxl.adapter.encode_prompts(encoders, ["a cat"], Reading())
     cache = TextCache(Project(tmp_path))
     assert cache.find("a cat") is None
     cache.put(text, "a cat")

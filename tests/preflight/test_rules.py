@@ -192,6 +192,7 @@ def make_masks(project: Project) -> None:
     mask_images(project, white_mask)
 
 
+WEIGHTED = {"prompt.weighted_captions": "true"}
 SHUFFLED = {"prompt.shuffle_caption": "true", "prompt.keep_tokens": "2"}
 LONG = ", ".join(f"word{i} other" for i in range(40))
 
@@ -254,6 +255,13 @@ FAILING: dict[str, Sequence[Case]] = {
             said="prompts over 75 tokens",
         ),
     ],
+    "weights-unread": [
+        Case(change=relabel(caption="a (red:1.2) coat"), said="trained as they stand in IMG_0000.jpg"),
+    ],
+    "names-as-weights": [
+        Case(WEIGHTED, change=relabel(tags=("lyq", "alice (wonderland)")), said="count as weights in IMG_0000.jpg"),
+    ],
+    "weights-idle": [Case(WEIGHTED, said="no prompt has a weight")],
     "keep-tokens-idle": [Case({"prompt.keep_tokens": "2"}, said="no effect without shuffle_caption")],
     "keep-mark-literal": [
         Case(
@@ -663,12 +671,22 @@ PASSING: dict[str, Sequence[Case]] = {
         Case({"prompt.enable_wildcard": "true"}, change=relabel(caption="a {red|blue} coat")),
         Case({"prompt.enable_wildcard": "true"}, change=relabel(caption="lyq\nsmiling")),
     ],
+    "weights-unread": [
+        Case(WEIGHTED, change=relabel(caption="a (red:1.2) coat")),
+        Case(change=relabel(tags=("lyq", "alice (wonderland)"))),
+    ],
+    "names-as-weights": [
+        Case(WEIGHTED, change=relabel(tags=("lyq", r"alice \(wonderland\)", "(red coat:1.2)"))),
+        Case(change=relabel(tags=("lyq", "alice (wonderland)"))),
+    ],
+    "weights-idle": [Case(WEIGHTED, change=relabel(tags=("lyq", "[red coat]")))],
     "token-warmup-too-long": [Case({"prompt.token_warmup_step": "399"})],
     "token-warmup-idle": [Case({"prompt.token_warmup_step": "0.3"})],
     "secondary-separator-idle": [
         Case({"prompt.secondary_separator": ";;;"}, change=relabel(tags=("lyq", "coat;;;fur"))),
     ],
     "prompt-too-long": [
+        Case({"prompt.max_token_length": "225"}, change=relabel(caption=LONG)),
         Case(
             {"prompt.enable_wildcard": "true"},
             change=relabel(caption="{" + LONG.replace(", ", "|") + "}"),

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from lorawiz.families import load_adapter
 from lorawiz.families.checkpoints import Checkpoint, inspect_checkpoint
+from lorawiz.families.clip.reading import Reading
 from lorawiz.families.conditioning import Framing
 from lorawiz.families.latent_diffusion.export import BaseExport
 from lorawiz.families.random_base import build_random_base, save_folder
@@ -67,7 +68,7 @@ def make_full_run(folder: Path, base: Path, settings: Mapping[str, str]) -> RunF
 def predict(base: Checkpoint, unet: nn.Module, text_encoder: nn.Module) -> Tensor:
     adapter = load_adapter(base.family)
     noisy = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
-    text = adapter.encode_prompts(text_encoder.eval(), ["a lyq woman"], clip_skip=1)
+    text = adapter.encode_prompts(text_encoder.eval(), ["a lyq woman"], Reading())
     framings = [Framing.whole((64, 64))]
     return adapter.predict_noise(unet.eval(), noisy, torch.tensor([300]), text, framings)
 

@@ -14,8 +14,12 @@ from transformers import CLIPTokenizer
 
 from lorawiz.families import load_adapter
 from lorawiz.families.checkpoints import inspect_checkpoint
+from lorawiz.families.clip import frame_ids
 from lorawiz.families.clip.files import write_tokenizer
-from lorawiz.families.clip.new_token import FIRST_ID, NewToken, read_ids
+from lorawiz.families.clip.new_token import FIRST_ID, NewToken
+from lorawiz.families.clip.reading import Reading
+from lorawiz.families.clip.tokens import read_ids
+from lorawiz.families.latent_diffusion.new_tokens import find_new_token
 from lorawiz.families.latent_diffusion.text import encode
 from lorawiz.families.random_base import build_random_base, save_folder
 from lorawiz.runs.folder import RunFolder
@@ -221,9 +225,10 @@ def test_diffusers_reads_the_word(tmp_path: Path, base: Path, kept: dict[str, nn
             expanded, padding="max_length", max_length=77, return_tensors="pt"
         ).input_ids
         with torch.no_grad():
-            our_ids, mine = encode(ours.eval(), about, [prompt])
+            mine = encode(ours.eval(), about, [prompt], Reading()).outputs
+            our_ids = frame_ids(read_ids(prompt, find_new_token(ours)), about.padding_id)
             other = theirs(input_ids=ids, output_hidden_states=True)
-        assert our_ids.tolist() == ids.tolist()
+        assert [our_ids] == ids.tolist()
         assert torch.equal(mine.hidden_states[-2], other.hidden_states[-2])
 
 
@@ -274,8 +279,8 @@ def test_an_old_config_reads_the_end_and_not_the_new_word(tmp_path: Path) -> Non
     plain = load_text_encoder(tmp_path / "old")
     adapter.add_token(model, NewToken("lyq"), "woman")
     with torch.no_grad():
-        new = adapter.encode_prompts(model, ["a lyq walks"], clip_skip=1)
-        known = adapter.encode_prompts(plain, ["a woman walks"], clip_skip=1)
+        new = adapter.encode_prompts(model, ["a lyq walks"], Reading())
+        known = adapter.encode_prompts(plain, ["a woman walks"], Reading())
     # the new word begins as the old one, so everything else must be the same
     assert torch.equal(new.states_BTD, known.states_BTD)
     assert new.pooled_BD is not None

@@ -8,6 +8,7 @@ from torch import nn
 
 from lorawiz.families import load_adapter
 from lorawiz.families.checkpoints import inspect_checkpoint
+from lorawiz.families.clip.reading import Reading
 from lorawiz.spec.document import build_spec
 from lorawiz.spec.tables import Spec
 from lorawiz.train.sampling import SamplePrompt, draw_latents
@@ -20,7 +21,9 @@ def parts(tiny_base: Path) -> tuple[nn.Module, list[SamplePrompt]]:
     adapter, checkpoint = load_adapter("sd15"), inspect_checkpoint(tiny_base)
     text_encoder = adapter.load_text_encoder(checkpoint, torch.float32)
     with torch.no_grad():
-        texts = [adapter.encode_prompts(text_encoder, [p], 1) for p in ("", "a cat", "a dog")]
+        texts = [
+            adapter.encode_prompts(text_encoder, [p], Reading()) for p in ("", "a cat", "a dog")
+        ]
     prompts = [SamplePrompt(i, p, texts[i + 1], texts[0]) for i, p in enumerate(("a cat", "a dog"))]
     return adapter.load_unet(checkpoint, torch.float32), prompts
 

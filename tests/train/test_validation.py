@@ -146,7 +146,8 @@ def test_a_schedule_free_optimizer_is_measured_with_its_average(
     seen: list[dict[str, RawTensor]] = []
 
     def look(trainer: Any, *inputs: Any) -> Tensor:
-        network: LoraNetwork = trainer.models.network
+        [saver] = trainer.models.savers
+        network: LoraNetwork = saver.trained
         seen.append(network.export(torch.float32))
         return measure_losses(trainer, *inputs)
 

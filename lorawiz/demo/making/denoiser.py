@@ -16,6 +16,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from lorawiz.demo.making.autoencoder import Tell, warmup_cosine
 from lorawiz.demo.making.photos import SIDE_PX
+from lorawiz.families.clip.reading import Reading
 from lorawiz.families.conditioning import Framing
 from lorawiz.families.sd15.adapter import ADAPTER
 
@@ -120,7 +121,7 @@ def _weighted_loss(
     noise_BCHW = torch.randn_like(latents_BCHW)
     signal_B111 = alphas[timesteps_B].view(-1, 1, 1, 1)
     noisy_BCHW = signal_B111.sqrt() * latents_BCHW + (1 - signal_B111).sqrt() * noise_BCHW
-    text = ADAPTER.encode_prompts(text_encoder, captions, clip_skip=1)
+    text = ADAPTER.encode_prompts(text_encoder, captions, Reading())
     framings = [Framing.whole((SIDE_PX, SIDE_PX))] * len(captions)
     predicted_BCHW = ADAPTER.predict_noise(unet, noisy_BCHW, timesteps_B, text, framings)
     snr_B = (signal_B111 / (1 - signal_B111)).flatten()

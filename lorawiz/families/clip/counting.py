@@ -4,8 +4,11 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from lorawiz.families.clip import count_tokens
-from lorawiz.families.clip.new_token import NewToken, read_ids
-from lorawiz.spec.textual_inversion import TextualInversionTable
+from lorawiz.families.clip.new_token import NewToken
+from lorawiz.families.clip.tokens import read_tokens
+from lorawiz.spec import Spec
+
+_MARKS = frozenset("()[]\\")
 
 
 def count_prompt_tokens(prompt: str) -> int:
@@ -13,12 +16,19 @@ def count_prompt_tokens(prompt: str) -> int:
     return sum(map(_count_word, prompt.split(" ")))
 
 
-def prompt_counter(table: TextualInversionTable) -> Callable[[str], int]:
-    """What counts the tokens of prompts: the new word, where there is one, is its vectors."""
-    if not table.token_string:
+def prompt_counter(spec: Spec) -> Callable[[str], int]:
+    """What counts the tokens of a spec's prompts: a new word is its vectors, and brackets that are
+    weights are none."""
+    token, is_weighted = NewToken.of(spec), spec.prompt.weighted_captions
+    if token is None and not is_weighted:
         return count_prompt_tokens
-    token = NewToken(table.token_string, table.num_vectors_per_token)
-    return lambda prompt: len(read_ids(prompt, token))
+
+    def count(prompt: str) -> int:
+        if token is None and not _MARKS.intersection(prompt):
+            return count_prompt_tokens(prompt)
+        return len(read_tokens(prompt, token, is_weighted))
+
+    return count
 
 
 @lru_cache(maxsize=1 << 16)

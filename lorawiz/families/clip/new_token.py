@@ -5,10 +5,13 @@ case, as diffusers and sd-scripts read it; the ids of its vectors come behind th
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Self
 
-from lorawiz.families.clip import END_ID, load_tokenizer
+from lorawiz.families.clip import END_ID
+from lorawiz.spec import Spec
 
 FIRST_ID = END_ID + 1
 """The id of the first vector."""
@@ -21,22 +24,26 @@ class NewToken:
     text: str
     num_vectors: int = 1
 
+    @classmethod
+    def of(cls, spec: Spec) -> Self | None:
+        """The word that a spec trains, if it does."""
+        table = spec.textual_inversion
+        return cls(table.token_string, table.num_vectors_per_token) if table.token_string else None
+
     @property
     def ids(self) -> list[int]:
         """The ids of its vectors."""
         return list(range(FIRST_ID, FIRST_ID + self.num_vectors))
 
 
-def read_ids(prompt: str, new_token: NewToken | None = None) -> list[int]:
-    """The token ids of `prompt`, without start and end, its new token as the ids of its vectors."""
-    tokenizer = load_tokenizer()
-    if new_token is None:
-        return list(tokenizer.encode(prompt).ids)
-    first, *others = _find_pattern(new_token.text).split(prompt)
-    ids = list(tokenizer.encode(first).ids)
-    for text in others:
-        ids += [*new_token.ids, *tokenizer.encode(text).ids]
-    return ids
+def split_at_token(text: str, token: NewToken | None) -> Iterator[tuple[str, int, bool]]:
+    """(part, where it starts, whether it is the token) for each part of a text, in order."""
+    end = 0
+    for found in _find_pattern(token.text).finditer(text) if token is not None else ():
+        yield text[end : found.start()], end, False
+        yield found[0], found.start(), True
+        end = found.end()
+    yield text[end:], end, False
 
 
 def has_token(prompt: str, text: str) -> bool:

@@ -17,6 +17,7 @@ from lorawiz.families.adapter import LoraTarget
 from lorawiz.families.card import FamilyCard
 from lorawiz.families.checkpoints import Checkpoint
 from lorawiz.families.clip.new_token import NewToken
+from lorawiz.families.clip.reading import Reading
 from lorawiz.families.conditioning import Framing, TextConditioning
 from lorawiz.families.latent_diffusion.export import SD_FOLDER, BaseExport, FolderFormat
 from lorawiz.families.latent_diffusion.exporting import UNET_PREFIX
@@ -113,10 +114,11 @@ class LatentDiffusionAdapter:
         return (pixels_BCYX / 2 + 0.5).clamp(0, 1)
 
     def encode_prompts(
-        self, text_encoder: nn.Module, prompts: Sequence[str], clip_skip: int
+        self, text_encoder: nn.Module, prompts: Sequence[str], reading: Reading
     ) -> TextConditioning:
-        _, outputs = encode(text_encoder, self.text_parts[0], prompts)
-        return TextConditioning(read_normed_states(text_encoder, outputs, clip_skip))
+        encoded = encode(text_encoder, self.text_parts[0], prompts, reading)
+        states = read_normed_states(text_encoder, encoded.outputs, reading.clip_skip)
+        return TextConditioning(encoded.join(states))
 
     def predict_noise(
         self,

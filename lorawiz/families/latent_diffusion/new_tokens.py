@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from lorawiz.families.clip import END_ID
-from lorawiz.families.clip.new_token import FIRST_ID, NewToken, read_ids
+from lorawiz.families.clip.new_token import FIRST_ID, NewToken
+from lorawiz.families.clip.tokens import read_ids
 
 
 @dataclass

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from lorawiz.families.checkpoints import Checkpoint
-from lorawiz.families.clip import frame_ids
-from lorawiz.families.clip.new_token import read_ids
+from lorawiz.families.clip import CHUNK_TOKENS, frame_ids
+from lorawiz.families.clip.reading import Reading
+from lorawiz.families.clip.tokens import read_tokens
 from lorawiz.families.latent_diffusion.layer_names import openclip_name
 from lorawiz.families.latent_diffusion.loading import (
     OpenPart,
@@ -56,13 +57,52 @@ def open_text_part(
     return OpenPart(model, source, _take_openclip if about.naming == "openclip" else _take_clip)
 
 
-def encode(model: nn.Module, about: TextEncoderPart, prompts: Sequence[str]) -> tuple[Tensor, Any]:
-    """ids_BT that the model reads of the prompts, and all its outputs."""
+@dataclass(frozen=True)
+class Encoded:
+    """What a text encoder makes of B prompts, each in C passes of 77 tokens."""
+
+    outputs: Any
+    """Of the model, for B·C passes: those of a prompt stand together."""
+    num_chunks: int
+    weights_BT: Tensor | None
+    """Of the prompts' tokens, as `join` has them; None where all are 1."""
+
+    def join(self, states_NTD: Tensor) -> Tensor:
+        """states_BTD of some layer's states of the passes: one start, the tokens of all, one end.
+
+        Each token's vector is multiplied by its weight, as in sd-scripts.
+        """
+        if self.num_chunks > 1:
+            passes = states_NTD.unflatten(0, (-1, self.num_chunks))  # type: ignore[no-untyped-call]
+            tokens = passes[:, :, 1:-1].flatten(1, 2)
+            states_NTD = torch.cat([passes[:, 0, :1], tokens, passes[:, -1, -1:]], dim=1)
+        if self.weights_BT is None:
+            return states_NTD
+        return states_NTD * self.weights_BT[..., None].to(states_NTD.dtype)
+
+    def first(self, vectors_ND: Tensor) -> Tensor:
+        """vectors_BD: those of each prompt's first pass."""
+        return vectors_ND[:: self.num_chunks]
+
+
+def encode(
+    model: nn.Module, about: TextEncoderPart, prompts: Sequence[str], reading: Reading
+) -> Encoded:
+    """What the model makes of the prompts."""
     device = next(model.parameters()).device
     new_token = find_new_token(model)
-    ids = [frame_ids(read_ids(prompt, new_token), about.padding_id) for prompt in prompts]
-    ids_BT = torch.tensor(ids, device=device)
-    return ids_BT, model(input_ids=ids_BT, output_hidden_states=True)
+    ids, weights = [], []
+    for prompt in prompts:
+        tokens = read_tokens(prompt, new_token, reading.is_weighted)[: reading.max_token_length]
+        for chunk in range(reading.num_chunks):
+            part = tokens[chunk * CHUNK_TOKENS : (chunk + 1) * CHUNK_TOKENS]
+            ids.append(frame_ids([token.id for token in part], about.padding_id))
+        padding = [1.0] * (reading.max_token_length + 1 - len(tokens))
+        weights.append([1.0, *(token.weight for token in tokens), *padding])
+    outputs = model(input_ids=torch.tensor(ids, device=device), output_hidden_states=True)
+    are_same = all(weight == 1.0 for row in weights for weight in row)
+    weights_BT = None if are_same else torch.tensor(weights, device=device)
+    return Encoded(outputs, reading.num_chunks, weights_BT)
 
 
 def read_normed_states(model: nn.Module, outputs: Any, clip_skip: int) -> Tensor:

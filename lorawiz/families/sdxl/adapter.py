@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lorawiz.families.adapter import LoraTarget
 from lorawiz.families.checkpoints import Checkpoint
 from lorawiz.families.clip import END_ID
+from lorawiz.families.clip.reading import Reading
 from lorawiz.families.conditioning import Framing, TextConditioning
 from lorawiz.families.latent_diffusion.adapter import LatentDiffusionAdapter
 from lorawiz.families.latent_diffusion.export import SDXL_FOLDER
@@ -58,17 +59,19 @@ class SdxlAdapter(LatentDiffusionAdapter):
         return TextEncoders(*self._load_text_parts(checkpoint, dtype)).eval()
 
     def encode_prompts(
-        self, text_encoder: nn.Module, prompts: Sequence[str], clip_skip: int
+        self, text_encoder: nn.Module, prompts: Sequence[str], reading: Reading
     ) -> TextConditioning:
         """The penultimate layer of both encoders, without the final norm, side by side.
 
-        The pooled vector is the second one's, projected. As in sd-scripts, clip_skip is not read.
+        The pooled vector is the second one's, projected, of the first pass. As in sd-scripts,
+        clip_skip is not read.
         """
         first, second = self._split_text_encoders(text_encoder)
-        _, low = encode(first, self.text_parts[0], prompts)
-        _, high = encode(second, self.text_parts[1], prompts)
-        states_BTD = torch.cat([low.hidden_states[-2], high.hidden_states[-2]], dim=-1)
-        return TextConditioning(states_BTD, high.text_embeds)
+        low = encode(first, self.text_parts[0], prompts, reading)
+        high = encode(second, self.text_parts[1], prompts, reading)
+        states = [each.join(each.outputs.hidden_states[-2]) for each in (low, high)]
+        pooled_BD = high.first(high.outputs.text_embeds)
+        return TextConditioning(torch.cat(states, dim=-1), pooled_BD)
 
     def predict_noise(
         self,

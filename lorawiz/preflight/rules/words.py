@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from lorawiz.dataset.prompts import count_warmup_steps, prompt_text, split_prompt, splits
 from lorawiz.dataset.wildcards import has_wildcard
 from lorawiz.errors import visible_text
-from lorawiz.families.clip import CHUNK_TOKENS, count_tokens
+from lorawiz.families.clip import count_tokens
 from lorawiz.preflight.finding import Problem, rule
 from lorawiz.preflight.fixes import Fix, add_rule, edit_setting, review, run, set_to, unset
 from lorawiz.preflight.inspection import Inspection
@@ -137,13 +137,15 @@ def find_missing_captions(at: Inspection) -> Iterator[Problem]:
 
 @rule("prompt-too-long", "warning")
 def find_long_prompts(at: Inspection) -> Iterator[Problem]:
-    """The text encoder reads 75 tokens; what stands behind them is never seen."""
-    long = [path for path, count in at.num_tokens.items() if count > CHUNK_TOKENS]
+    """What stands behind the tokens that are read is never seen."""
+    most_read = at.spec.prompt.max_token_length
+    long = [path for path, count in at.num_tokens.items() if count > most_read]
     if long:
         most = max(at.num_tokens[path] for path in long)
         yield Problem(
-            f"prompts over {CHUNK_TOKENS} tokens (up to {most}): {name_some(long)}",
-            review(f"tokens:>{CHUNK_TOKENS} keep:yes status:ok", words="shorten them: {}")
+            f"prompts over {most_read} tokens (up to {most}): {name_some(long)}",
+            edit_setting("prompt.max_token_length", "150", "read more of them: {}")
+            | review(f"tokens:>{most_read} keep:yes status:ok", words="shorten them: {}")
             | add_rule("limit", "keep the first tags: {}", max_tags=20),
         )
 

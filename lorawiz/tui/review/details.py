@@ -10,7 +10,6 @@ from lorawiz.dataset.crops import is_crop_by_hand
 from lorawiz.dataset.prompts import draw_prompt
 from lorawiz.dataset.records import ImageRecord
 from lorawiz.errors import visible_text
-from lorawiz.families.clip import CHUNK_TOKENS
 from lorawiz.families.clip.counting import prompt_counter
 from lorawiz.tui.language import tr
 from lorawiz.tui.review.editing_session import name_image
@@ -100,16 +99,17 @@ class Details(VerticalScroll, can_focus=False):
     def _show_prompt(self, record: ImageRecord) -> None:
         spec = self._session.spec
         drawn = draw_prompt(record, spec, _EPOCH)
+        most = spec.prompt.max_token_length
         title = tr("prompt, epoch {epoch}", epoch=_EPOCH)
         if not is_tokenizer_loaded():  # counted when it is: the first frame does not wait
-            self._prompt.show(title, tr("{limit} tokens", limit=f"…/{CHUNK_TOKENS}"))
+            self._prompt.show(title, tr("{limit} tokens", limit=f"…/{most}"))
             self._prompt_words.update(build_prompt(drawn, None))
             return
-        num_tokens = prompt_counter(spec.textual_inversion)(drawn.text)
-        tone: Tone = "warning" if num_tokens > CHUNK_TOKENS else "note"
-        self._prompt.show(title, tr("{limit} tokens", limit=f"{num_tokens}/{CHUNK_TOKENS}"), tone)
-        cut = find_cut(drawn.text) if num_tokens > CHUNK_TOKENS else None
-        remark = describe_prompt(drawn.parts, spec.prompt.shuffle_caption, num_tokens)
+        num_tokens = prompt_counter(spec)(drawn.text)
+        tone: Tone = "warning" if num_tokens > most else "note"
+        self._prompt.show(title, tr("{limit} tokens", limit=f"{num_tokens}/{most}"), tone)
+        cut = find_cut(drawn.text, spec) if num_tokens > most else None
+        remark = describe_prompt(drawn.parts, spec, num_tokens)
         words = build_prompt(drawn, cut)
         self._prompt_words.update(_BREAK.join([words, remark]) if remark else words)
 

@@ -4,7 +4,10 @@ from textual.content import Content
 
 from lorawiz.dataset.prompts import DrawnPrompt, PromptParts
 from lorawiz.errors import visible_text
-from lorawiz.families.clip import CHUNK_TOKENS, load_tokenizer
+from lorawiz.families.clip import load_tokenizer
+from lorawiz.families.clip.new_token import NewToken
+from lorawiz.families.clip.tokens import read_tokens
+from lorawiz.spec import Spec
 from lorawiz.tui.language import tr
 from lorawiz.tui.theme import STYLES
 
@@ -17,12 +20,11 @@ def is_tokenizer_loaded() -> bool:
     return load_tokenizer.cache_info().currsize > 0
 
 
-def find_cut(prompt: str) -> int | None:
+def find_cut(prompt: str, spec: Spec) -> int | None:
     """The place in `prompt` of the first letter that is not read, or None when all is."""
-    offsets = load_tokenizer().encode(prompt).offsets
-    if len(offsets) <= CHUNK_TOKENS:
-        return None
-    return int(offsets[CHUNK_TOKENS][0])
+    tokens = read_tokens(prompt, NewToken.of(spec), spec.prompt.weighted_captions)
+    limit = spec.prompt.max_token_length
+    return None if len(tokens) <= limit else tokens[limit].start
 
 
 def build_prompt(drawn: DrawnPrompt, cut: int | None) -> Content:
@@ -62,16 +64,16 @@ def _build_span(text: str, start: int, end: int, limit: int) -> Content:
     return Content.assemble(visible_text(read), mark, (visible_text(unread), STYLES["note"]))
 
 
-def describe_prompt(parts: PromptParts | None, is_shuffled: bool, num_tokens: int) -> Content:
+def describe_prompt(parts: PromptParts | None, spec: Spec, num_tokens: int) -> Content:
     """What the marks in the prompt mean, and what is lost; empty where there are none."""
     said = []
-    if parts is not None and is_shuffled:
+    if parts is not None and spec.prompt.shuffle_caption:
         said.append(Content.styled(tr("kept in brackets, the rest shuffled"), STYLES["note"]))
     elif parts is not None:
         said.append(
             Content.styled(tr("kept in brackets, the rest may be left out"), STYLES["note"])
         )
-    num_lost = num_tokens - CHUNK_TOKENS
+    num_lost = num_tokens - spec.prompt.max_token_length
     if num_lost > 0:
         text = tr("behind {mark} nothing is read: {num} tokens", mark=CUT_MARK, num=num_lost)
         said.append(Content.styled(text, STYLES["warning"]))

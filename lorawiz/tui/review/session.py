@@ -150,7 +150,7 @@ class ReviewSession(EditingSession):
 
     def count_tokens(self, record: ImageRecord) -> int:
         """Of the longest prompt that it can get."""
-        measure = prompt_counter(self.spec.textual_inversion)
+        measure = prompt_counter(self.spec)
         return measure(longest_prompt(record, self.spec, measure))
 
     def _count_findings(self, record: ImageRecord) -> int:

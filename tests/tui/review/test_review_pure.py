@@ -171,7 +171,7 @@ def spec_with(**prompt: object) -> Spec:
 def plain_prompt(shown: ImageRecord, spec: Spec) -> str:
     drawn = draw_prompt(shown, spec, 1)
     num = count_prompt_tokens(drawn.text)
-    cut = find_cut(drawn.text) if num > CHUNK_TOKENS else None
+    cut = find_cut(drawn.text, spec) if num > CHUNK_TOKENS else None
     return build_prompt(drawn, cut).plain
 
 
@@ -212,8 +212,8 @@ def test_the_mark_is_not_shown_where_all_is_read() -> None:
 
 
 def test_the_remark_says_how_many_tokens_are_lost() -> None:
-    assert describe_prompt(None, False, CHUNK_TOKENS) == Content()
-    assert "nothing is read: 3 tokens" in describe_prompt(None, False, CHUNK_TOKENS + 3).plain
+    assert describe_prompt(None, spec_with(), CHUNK_TOKENS) == Content()
+    assert "nothing is read: 3 tokens" in describe_prompt(None, spec_with(), CHUNK_TOKENS + 3).plain
 
 
 def test_a_dropped_prompt_and_an_empty_one_say_so() -> None:
