@@ -76,7 +76,7 @@ def build_plan(at: Inspection) -> Plan:
     products = list_products(at)
     num_parameters = sum(product.num_parameters for product in products)
     save_bytes = sum(product.file_bytes for product in products)
-    state_bytes = math.ceil(num_parameters * (_TRAINED_BYTES_A_PARAMETER + _optimizer_bytes(at)))
+    state_bytes = math.ceil(num_parameters * (_TRAINED_BYTES_A_PARAMETER + _memory_of_steps(at)))
     latents_bytes = _latents_bytes(at)
     num_saves = _num_saves(at)
     step_s, source = _measured_step(at)
@@ -145,13 +145,14 @@ def _memory_bytes(at: Inspection, num_trained: int) -> int:
     else:
         kept = facts.activation_bytes[0] * area + facts.activation_bytes[1] * area**2
     kept *= at.spec.dataset.batch_size * (width / 4)
-    trained = num_trained * (2 * _TRAINED_BYTES_A_PARAMETER + _optimizer_bytes(at))
+    trained = num_trained * (2 * _TRAINED_BYTES_A_PARAMETER + _memory_of_steps(at))
     return math.ceil(_PROCESS_BYTES + weights + kept + trained)
 
 
-def _optimizer_bytes(at: Inspection) -> float:
-    """What the optimizer keeps for each trained parameter."""
-    return find_optimizer(at.spec.train.optimizer_type).state_bytes
+def _memory_of_steps(at: Inspection) -> float:
+    """Bytes that the optimizer and the moving average keep for each trained parameter."""
+    average = 0 if at.spec.train.ema_decay is None else _TRAINED_BYTES_A_PARAMETER
+    return find_optimizer(at.spec.train.optimizer_type).state_bytes + average
 
 
 def _used_buckets(at: Inspection) -> list[Size]:

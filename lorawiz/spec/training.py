@@ -51,6 +51,9 @@ class TrainTable(Table):
     lr_scheduler_min_lr_ratio: Share | None = None
     """The share of the learning rate that is left at the end of cosine_with_min_lr,
     warmup_stable_decay and rex."""
+    ema_decay: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """Save and draw the moving average of the weights (EMA): what is left of it behind each step.
+    0.99 for some hundred steps, 0.999 for some thousand."""
     gradient_accumulation_steps: Positive = 1
     """Batches summed for one optimizer step: a larger batch without its memory."""
     max_grad_norm: Annotated[float, Field(ge=0.0)] = 1.0

@@ -53,6 +53,8 @@ def run_loop(trainer: Trainer) -> str:
         if is_sound:
             optimizer.step()
             scaled = trainer.models.network.limit_norms()
+            if trainer.models.average is not None:
+                trainer.models.average.update(plan.step)
         lr = effective_rate(trainer.models.optimizer)
         optimizer.zero_grad()
         now = time.perf_counter()

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors.torch import load as load_tensors
@@ -22,6 +22,7 @@ from lorawiz.errors import RunError
 from lorawiz.loras.streaming import iter_file_parts
 from lorawiz.paths import fsync_folder
 from lorawiz.runs.states import MANIFEST, VerifiedState, list_states, state_path
+from lorawiz.train.averaging import MovingAverage
 from lorawiz.train.image_losses import STATE_FILE
 from lorawiz.train.packing import Packer, Place, unpack
 from lorawiz.train.rates import Rates
@@ -31,21 +32,37 @@ from lorawiz.train.trained import Trained
 Data = bytes | memoryview
 _KEPT_STATES = 2
 _NETWORK, _OPTIMIZER, _SCALER = "network.safetensors", "optimizer.safetensors", "scaler.json"
-_VALUES = "optimizer.json"
+_VALUES, _AVERAGE = "optimizer.json", "average.safetensors"
+
+
+class Learner(Protocol):
+    """What learns, with all that its next step depends on."""
+
+    @property
+    def network(self) -> Trained: ...
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer: ...
+
+    @property
+    def rates(self) -> Rates: ...
+
+    @property
+    def average(self) -> MovingAverage | None: ...
 
 
 def save_state(
     folder: Path,
     step: int,
-    network: Trained,
-    optimizer: torch.optim.Optimizer,
-    rates: Rates,
+    learner: Learner,
     scaler: dict[str, Any],
     image_losses: bytes = b"{}",
 ) -> Path:
     """Write the state behind `step`. Raises OSError; older states are then untouched."""
-    weights = {name: weight.detach() for name, weight in network.iter_weights()}
-    values, tensors = pack_optimizer(dict(network.iter_weights()), optimizer, rates)
+    weights = {name: weight.detach() for name, weight in learner.network.iter_weights()}
+    values, tensors = pack_optimizer(
+        dict(learner.network.iter_weights()), learner.optimizer, learner.rates
+    )
     # tensors are read when they are written: of a whole model a second copy may not fit
     files: dict[str, Iterable[Data]] = {
         _NETWORK: _iter_tensors(weights),
@@ -54,19 +71,20 @@ def save_state(
         _SCALER: [json.dumps(scaler).encode()],
         STATE_FILE: [image_losses],
     }
+    if learner.average is not None:
+        files[_AVERAGE] = _iter_tensors(learner.average.tensors())
     target = state_path(folder, step)
     _write_directory(target, files)
     _prune(folder)
     return target
 
 
-def restore_state(
-    state: VerifiedState, network: Trained, optimizer: torch.optim.Optimizer, rates: Rates
-) -> dict[str, Any]:
-    """Put weights, optimizer and rates back in place. Returns the scaler's state.
+def restore_state(state: VerifiedState, learner: Learner) -> dict[str, Any]:
+    """Put weights, optimizer, rates and averages back in place. Returns the scaler's state.
 
     Raises RunError when the state belongs to other weights or to another optimizer.
     """
+    network, optimizer, rates = learner.network, learner.optimizer, learner.rates
     weights = load_tensors(state.files[_NETWORK])
     if weights.keys() != {name for name, _ in network.iter_weights()}:
         raise RunError(f"{state.path.name}: the state belongs to another network")
@@ -79,6 +97,12 @@ def restore_state(
     else:  # of the first format, which knew AdamW and no other
         _refuse_other_optimizer(state.path.name, _class_path(torch.optim.AdamW), optimizer)
         _restore_moments(tensors, network, optimizer)
+    if learner.average is not None:
+        if _AVERAGE not in state.files:
+            raise RunError(
+                f"{state.path.name}: the state has no averages", "lorawiz run starts anew"
+            )
+        learner.average.load(load_tensors(state.files[_AVERAGE]))
     scaler: dict[str, Any] = json.loads(state.files[_SCALER])
     return scaler
 

@@ -6,7 +6,7 @@ U-Net. So the peak is the U-Net's alone.
 
 import gc
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from lorawiz.families.clip.reading import Reading
 from lorawiz.families.conditioning import TextConditioning
 from lorawiz.runs.journal import JournalWriter
 from lorawiz.runs.states import VerifiedState
+from lorawiz.train.averaging import MovingAverage
 from lorawiz.train.building import build_savers
 from lorawiz.train.caches import TensorCache, TextCache, latents_key, load_pixels
 from lorawiz.train.diffusion import Diffusion, rescale_to_zero_terminal_snr
@@ -61,6 +62,15 @@ class Models:
     savers: Sequence[Saver]
     optimizer: torch.optim.Optimizer
     rates: Rates
+    average: MovingAverage | None
+    """Of what trains; None where it is not kept."""
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Inside, what trains is what would be saved: its average, where one is kept."""
+        moving = nullcontext() if self.average is None else self.average.in_place()
+        with averaged_weights(self.optimizer), moving:
+            yield
 
 
 class Trainer:
@@ -123,7 +133,7 @@ class Trainer:
 
     def save_lora(self, path: Path, step: int, epoch: int) -> None:
         """Write what trains as it is behind `step`: the LoRA at `path`, others beside it."""
-        with averaged_weights(self.models.optimizer):
+        with self.models.averaged():
             refuse_diverged(self.models.network, step)
             for saver in self.models.savers:
                 self._save_product(saver, saver.find_path(path), step, epoch)
@@ -147,10 +157,7 @@ class Trainer:
         refuse_diverged(models.network, step)
         scaler = self.accelerator.scaler
         scaler_state = scaler.state_dict() if scaler is not None else {}
-        path = save_state(
-            self.job.run.state, step, models.network, models.optimizer, models.rates, scaler_state,
-            self.image_losses.pack(),
-        )  # fmt: skip
+        path = save_state(self.job.run.state, step, models, scaler_state, self.image_losses.pack())
         self._kept_step = step
         self.journal.write("state", step=step, path=path.name)
 
@@ -308,11 +315,13 @@ class Trainer:
         network.set_training(True)
         optimizer = build_optimizer(spec, network)
         rates = build_rates(spec.train, optimizer, self.job.count.total_steps)
-        return Models(unet, text_encoder, network, savers, optimizer, rates)
+        decay = spec.train.ema_decay
+        average = None if decay is None else MovingAverage(network, decay)
+        return Models(unet, text_encoder, network, savers, optimizer, rates, average)
 
     def _restore(self, state: VerifiedState) -> None:
         models = self.models
-        scaler_state = restore_state(state, models.network, models.optimizer, models.rates)
+        scaler_state = restore_state(state, models)
         if self.accelerator.scaler is not None and scaler_state:
             self.accelerator.scaler.load_state_dict(scaler_state)
         self.image_losses.restore(state.files.get(STATE_FILE))
@@ -324,7 +333,7 @@ class Trainer:
         """Inside, nothing is dropped, and weights that are averaged are their average."""
         self.models.network.set_training(False)
         try:
-            with averaged_weights(self.models.optimizer):
+            with self.models.averaged():
                 yield
         finally:
             self.models.network.set_training(True)

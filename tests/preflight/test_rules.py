@@ -484,6 +484,12 @@ FAILING: dict[str, Sequence[Case]] = {
     "warmup-refused": [
         Case({"train.optimizer_type": "DAdaptSGD", "train.lr_warmup_steps": "10"}, said="cannot begin at a learning rate of 0"),
     ],
+    "average-twice": [
+        Case({"train.optimizer_type": "AdamWScheduleFree", "train.ema_decay": "0.9"}, said="does so again"),
+    ],
+    "average-late": [
+        Case({"train.ema_decay": "0.999"}, said="averages about 1000 steps, and there are 400"),
+    ],
     "schedule-free-scheduled": [
         Case({"train.optimizer_type": "AdamWScheduleFree", "train.lr_scheduler": "cosine"}, said="with lr_scheduler = cosine"),
         Case({"train.optimizer_type": "SGDScheduleFree", "train.lr_warmup_steps": "0.1"}, said="with lr_warmup_steps"),
@@ -613,6 +619,8 @@ PASSING: dict[str, Sequence[Case]] = {
     "warmup-refused": [
         Case({"train.optimizer_type": "DAdaptAdam", "train.lr_warmup_steps": "10"}),
     ],
+    "average-twice": [Case({"train.ema_decay": "0.9"})],
+    "average-late": [Case({"train.ema_decay": "0.99"})],
     "schedule-free-scheduled": [
         Case({"train.optimizer_type": "AdamWScheduleFree"}),
         Case({"train.optimizer_type": "RAdamScheduleFree", "train.lr_warmup_steps": "10"}),

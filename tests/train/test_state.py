@@ -16,6 +16,7 @@ from lorawiz.runs.states import VerifiedState, find_newest_state, list_states
 from lorawiz.spec.document import build_spec
 from lorawiz.spec.optimizers import OPTIMIZERS, is_missing
 from lorawiz.spec.tables import Spec
+from lorawiz.train.averaging import MovingAverage
 from lorawiz.train.optimizers import averaged_weights, build_optimizer
 from lorawiz.train.packing import Packer, unpack
 from lorawiz.train.rates import Rates, build_rates
@@ -48,6 +49,7 @@ class Training:
             weight.data.copy_(steps * index)
         self.optimizer: torch.optim.Optimizer = build_optimizer(spec, self.network)
         self.rates: Rates = build_rates(spec.train, self.optimizer, TOTAL)
+        self.average: MovingAverage | None = None
 
     def train(self, first: int, last: int) -> None:
         for step in range(first, last + 1):
@@ -57,10 +59,10 @@ class Training:
             self.optimizer.step()
 
     def save(self, folder: Path, step: int) -> None:
-        save_state(folder, step, self.network, self.optimizer, self.rates, {"scale": 2.0})
+        save_state(folder, step, self, {"scale": 2.0})
 
     def restore(self, folder: Path) -> dict[str, Any]:
-        return restore_state(newest(folder), self.network, self.optimizer, self.rates)
+        return restore_state(newest(folder), self)
 
     def bits(self) -> list[bytes]:
         """Weights and everything that the optimizer remembers."""
@@ -211,14 +213,14 @@ def test_a_state_of_the_first_format_is_read(tmp_path: Path) -> None:
     straight = trained()
     state = first_format(tmp_path, straight)
     again = Training(make_spec(learning_rate=0.1))
-    restore_state(state, again.network, again.optimizer, again.rates)
+    restore_state(state, again)
     straight.train(2, 4)
     again.train(2, 4)
     # all but the names, whose order in a file is no one's business
     assert again.bits()[:-1] == straight.bits()[:-1]
     lion = Training(make_spec(optimizer_type="Lion"))
     with pytest.raises(RunError, match=r"the run has lion_pytorch"):
-        restore_state(state, lion.network, lion.optimizer, lion.rates)
+        restore_state(state, lion)
 
 
 def test_any_nest_of_values_comes_back_as_it_was() -> None:

@@ -116,6 +116,32 @@ def find_refused_warmup(at: Inspection) -> Iterator[Problem]:
         )
 
 
+@rule("average-twice", "warning")
+def find_double_average(at: Inspection) -> Iterator[Problem]:
+    """A schedule-free optimizer saves an average already: that of averages is ever later."""
+    train = at.spec.train
+    if train.ema_decay is not None and find_optimizer(train.optimizer_type).is_schedule_free:
+        yield Problem(
+            f"{train.optimizer_type} averages its weights itself, and ema_decay does so again",
+            unset("train.ema_decay"),
+            "train.ema_decay",
+        )
+
+
+@rule("average-late", "warning")
+def find_late_average(at: Inspection) -> Iterator[Problem]:
+    """An average over more steps than the run has still is mostly where it began."""
+    decay, total = at.spec.train.ema_decay, at.count.total_steps
+    if decay is not None and total and 3 / (1 - decay) > total:
+        nearest = max(round(1 - 10 / total, 4), 0.5) if total > 20 else 0.5
+        yield Problem(
+            f"ema_decay = {decay:g} averages about {round(1 / (1 - decay))} steps, and there are "
+            f"{total}",
+            set_to("train.ema_decay", str(nearest)),
+            "train.ema_decay",
+        )
+
+
 @rule("schedule-free-scheduled", "warning")
 def find_scheduled_schedule_free(at: Inspection) -> Iterator[Problem]:
     """A schedule-free optimizer averages its weights in place of a falling rate (Defazio et al.
