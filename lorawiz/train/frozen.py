@@ -16,8 +16,13 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.grad import conv2d_input
 
+from lorawiz.train.autocasting import find_autocast_dtype, without_autocast
+
 MATMUL_MAX_PIXELS = 256
 """Up to this many output pixels, batch included, the matrix product wins (measured on AVX2)."""
+ROWS_MAX_PIXELS = 128
+"""Up to this many the backward product reads the weight's rows in order, which is faster; the
+transposed copy of the columns that it costs then is small (measured on AVX-512)."""
 
 
 class FrozenConv2d(nn.Conv2d):
@@ -69,9 +74,7 @@ def freeze_convolutions(model: nn.Module) -> int:
 
 def is_plain_cpu(x: Tensor) -> bool:
     """Whether the CPU's fp32 shortcuts apply to `x`."""
-    return (
-        x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    )
+    return x.device.type == "cpu" and x.dtype == torch.float32 and find_autocast_dtype(x) is None
 
 
 def can_fuse(x: Tensor, weight: Tensor) -> bool:
@@ -93,11 +96,9 @@ def lora_matmul(
     As one node of the graph it keeps x once and adds in place, in the accuracy of the matrix
     product. Under autocast it computes in autocast's dtype; D and U get gradients in their own.
     """
-    device = x.device.type
-    is_autocast = torch.is_autocast_enabled(device)
-    dtype = torch.get_autocast_dtype(device) if is_autocast else x.dtype
+    dtype = find_autocast_dtype(x) or x.dtype
     rows_NI = x.reshape(-1, x.shape[-1])
-    with torch.autocast(device, enabled=False):
+    with without_autocast(x):
         y_NO: Tensor = _LoraMatmul.apply(  # type: ignore[no-untyped-call]
             rows_NI.to(dtype), weight_OI, bias_O, down_RI, up_OR, scale
         )
@@ -156,8 +157,12 @@ class _ConvAsMatmul(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (weight,) = ctx.saved_tensors
         x_shape, stride, padding = ctx.geometry
-        columns = weight.flatten(1).t() @ grad.transpose(0, 1).flatten(1)
-        columns = columns.view(columns.shape[0], x_shape[0], -1).transpose(0, 1)
+        matrix = weight.flatten(1)
+        if grad.numel() // grad.shape[1] <= ROWS_MAX_PIXELS:
+            columns = (grad.flatten(2).transpose(1, 2) @ matrix).transpose(1, 2)
+        else:
+            columns = matrix.t() @ grad.transpose(0, 1).flatten(1)
+            columns = columns.view(columns.shape[0], x_shape[0], -1).transpose(0, 1)
         grad_x = nn.functional.fold(
             columns, x_shape[2:], weight.shape[2:], padding=padding, stride=stride
         )

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from lorawiz.train.autocasting import find_autocast_dtype
+
 _native = torch.ops.aten
 
 
@@ -24,11 +26,9 @@ def norm_silu(x_BCHW: Tensor, norm: nn.GroupNorm) -> Tensor:
     if not _is_frozen(norm) or _is_foreign(x_BCHW):
         plain_BCHW: Tensor = nn.functional.silu(norm(x_BCHW))
         return plain_BCHW
-    is_autocast = torch.is_autocast_enabled(x_BCHW.device.type)
+    autocast_dtype = find_autocast_dtype(x_BCHW)
     dtypes = (
-        (torch.float32, torch.get_autocast_dtype(x_BCHW.device.type))
-        if is_autocast
-        else (x_BCHW.dtype, x_BCHW.dtype)
+        (x_BCHW.dtype, x_BCHW.dtype) if autocast_dtype is None else (torch.float32, autocast_dtype)
     )
     y_BCHW: Tensor = _NormSilu.apply(  # type: ignore[no-untyped-call]
         x_BCHW, norm.weight, norm.bias, norm.num_groups, norm.eps, dtypes
@@ -117,4 +117,4 @@ def _is_frozen(norm: nn.GroupNorm) -> bool:
 
 def _is_foreign(x: Tensor) -> bool:
     """Whether torch would choose other number formats than are chosen here."""
-    return x.ndim != 4 or (x.device.type != "cuda" and torch.is_autocast_enabled(x.device.type))
+    return x.ndim != 4 or (x.device.type == "cpu" and find_autocast_dtype(x) is not None)

@@ -26,14 +26,12 @@ from lorawiz.families.conditioning import TextConditioning
 from lorawiz.runs.journal import JournalWriter
 from lorawiz.runs.states import VerifiedState
 from lorawiz.train.averaging import MovingAverage
-from lorawiz.train.building import build_savers
+from lorawiz.train.building import build_savers, prepare_models
 from lorawiz.train.caches import TensorCache, TextCache, latents_key, load_pixels
 from lorawiz.train.diffusion import Diffusion, rescale_to_zero_terminal_snr
 from lorawiz.train.finiteness import refuse_diverged
-from lorawiz.train.frozen import freeze_convolutions
 from lorawiz.train.image_losses import STATE_FILE, ImageLosses
 from lorawiz.train.job import Job
-from lorawiz.train.lean import make_lean
 from lorawiz.train.losses import Loss
 from lorawiz.train.masks import LossMasks
 from lorawiz.train.optimizers import averaged_weights, build_optimizer
@@ -305,13 +303,7 @@ class Trainer:
         unet = self.adapter.load_unet(self.job.checkpoint, dtype)
         savers = build_savers(self.job, self.adapter, unet, text_encoder, self.device)
         network = TrainedTogether([saver.trained for saver in savers])
-        freeze_convolutions(unet)
-        make_lean(unet)
-        unet.to(self.device)
-        if spec.train.gradient_checkpointing:
-            self.adapter.enable_gradient_checkpointing(unet)
-            if text_encoder is not None and spec.changes_text:
-                self.adapter.enable_gradient_checkpointing(text_encoder)
+        prepare_models(spec, self.adapter, unet, text_encoder, self.device)
         network.set_training(True)
         optimizer = build_optimizer(spec, network)
         rates = build_rates(spec.train, optimizer, self.job.count.total_steps)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lorawiz.loras.layout import Placed
 from lorawiz.spec.network import NetworkTable
+from lorawiz.train.autocasting import find_autocast_dtype
 
 Base = nn.Linear | nn.Conv2d
 
@@ -107,4 +108,4 @@ class AdapterLayer(nn.Module):
 
 def compute_dtype(x: Tensor) -> torch.dtype:
     """What trained weights compute in: autocast casts by itself, elsewhere as the input is."""
-    return torch.float32 if torch.is_autocast_enabled(x.device.type) else x.dtype
+    return x.dtype if find_autocast_dtype(x) is None else torch.float32

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lorawiz.loras.layout import find_block_side
+from lorawiz.train.autocasting import without_autocast
 from lorawiz.train.layers.base import AdapterLayer, Settings
 
 
@@ -50,7 +51,7 @@ class OftLayer(AdapterLayer):
         """turns_NSS, orthogonal, in fp32: half precision has no inverse."""
         blocks_NSS = self.blocks_NSS.float()
         skew_NSS = blocks_NSS - blocks_NSS.transpose(1, 2)
-        with torch.autocast(blocks_NSS.device.type, enabled=False):
+        with without_autocast(blocks_NSS):
             whole_SS = torch.eye(skew_NSS.shape[-1], device=skew_NSS.device)
             # both are functions of one matrix, so their order does not matter
             turns_NSS: Tensor = torch.linalg.solve(whole_SS - skew_NSS, whole_SS + skew_NSS)
