@@ -4,13 +4,15 @@ Shape suffixes: B batch, C latent channels (M is twice that: mean and log-varian
 rows and columns, Y X pixel rows and columns.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import noop_context_fn
 
 from lorawiz.families.card import FamilyCard
 from lorawiz.families.checkpoints import Checkpoint
@@ -19,6 +21,9 @@ from lorawiz.families.clip.reading import Reading
 from lorawiz.families.conditioning import Framing, TextConditioning
 from lorawiz.families.stored import StoredTensor
 from lorawiz.spec.tables import BaseTable
+
+Contexts = Callable[[], tuple[AbstractContextManager[Any], AbstractContextManager[Any]]]
+"""What a checkpointed block is entered under, at first and when it is made again."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,15 @@ class Adapter(Protocol):
 
     def load_unet(self, checkpoint: Checkpoint, dtype: torch.dtype) -> Any: ...
 
+    def build_vae(self, checkpoint: Checkpoint, vae: Path | None) -> nn.Module:
+        """What `load_vae` would return, without weights: on torch's meta device."""
+
+    def build_text_encoder(self, checkpoint: Checkpoint) -> nn.Module:
+        """What `load_text_encoder` would return, without weights."""
+
+    def build_unet(self, checkpoint: Checkpoint) -> Any:
+        """What `load_unet` would return, without weights."""
+
     def encode_pixels(self, vae: nn.Module, pixels_BCYX: Tensor) -> Tensor:
         """moments_BMHW of pixels in -1…1: mean and log-variance, unscaled."""
 
@@ -104,7 +118,13 @@ class Adapter(Protocol):
         """The base with the parts that are given in place of its own. Raises ModelError for what
         its files lack."""
 
-    def enable_gradient_checkpointing(self, model: nn.Module) -> None: ...
+    def enable_gradient_checkpointing(
+        self, model: nn.Module, is_offloaded: bool = False, contexts: Contexts = noop_context_fn
+    ) -> None:
+        """Let each block keep its inputs alone, in the CPU's memory where they are offloaded.
+
+        `contexts` gives what a block is entered under, at first and when it is made again.
+        """
 
     def alphas_cumprod(self) -> Tensor:
         """The share of signal left at each of the training timesteps, [1000], fp32."""

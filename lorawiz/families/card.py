@@ -23,9 +23,9 @@ class FamilySize:
     """Width of the text embeddings: 768 in SD1, 1024 in SD2, 2048 in SDXL."""
     num_parameters: tuple[int, int, int]
     """(U-Net, text encoders, VAE)."""
-    activation_bytes: tuple[float, float]
-    """(a, b): an fp32 step at batch 1 keeps a·x + b·x² bytes for its backward pass, x in units of
-    256×256 pixels. From saved-tensor hooks on the meta device at 256 and 512 px."""
+    activation_bytes: float
+    """What an fp32 step at batch 1 adds to weights and gradients, for each 256×256 pixels. From
+    `lorawiz.train.forecast`, at 256 to 1024 px."""
     checkpointed_bytes: float
     """The same with gradient checkpointing, per 256×256 pixels."""
     vae_scale: int | None = None

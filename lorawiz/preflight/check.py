@@ -1,13 +1,16 @@
 """Running the rules over a project."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lorawiz.dataset.records import ImageRecord
+from lorawiz.errors import RunError
 from lorawiz.paths import Project
 from lorawiz.preflight import rules
 from lorawiz.preflight.finding import RULES, Finding
+from lorawiz.preflight.forecasts import can_forecast, make_forecast
 from lorawiz.preflight.inspection import Inspection
 from lorawiz.preflight.machine import look_at_machine
 from lorawiz.preflight.plan import Plan, build_plan
@@ -57,12 +60,17 @@ def check_project(
     spec: Spec,
     for_run: bool = False,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    with_forecast: bool = False,
 ) -> Report:
     """Evaluate every rule. What concerns this machine is a warning, unless it is for a run.
 
+    With a forecast, the memory of a base of full size is foretold first, which takes seconds.
     `on_progress` is told how many rules are done; what it raises ends the check.
     """
     inspection = Inspection(project, spec, look_at_machine(project))
+    if with_forecast and inspection.size == "full" and can_forecast(inspection):
+        with suppress(RunError):  # the estimate stands then
+            make_forecast(inspection)
     findings = []
     for number, each in enumerate(RULES.values()):
         on_progress(number, len(RULES))

@@ -6,6 +6,7 @@ from typing import Any
 
 from lorawiz.dataset.buckets import Size, count_buckets, fit_bucket
 from lorawiz.families import FAMILIES
+from lorawiz.preflight.forecasts import find_forecast
 from lorawiz.preflight.inspection import Inspection
 from lorawiz.preflight.products import TENSOR_OVERHEAD_BYTES, ProductSize, list_products
 from lorawiz.runs.folder import list_runs
@@ -45,6 +46,8 @@ class Plan:
     latents_bytes: int
     disk_bytes: int
     memory_bytes: int
+    memory_source: str
+    """Where that figure is from."""
     step_s: float | None
     time_source: str
 
@@ -80,6 +83,7 @@ def build_plan(at: Inspection) -> Plan:
     latents_bytes = _latents_bytes(at)
     num_saves = _num_saves(at)
     step_s, source = _measured_step(at)
+    foretold = find_forecast(at)
     return Plan(
         buckets=count_buckets((r.content_size for r in at.split.trained), at.spec.dataset),
         num_images=count.num_images,
@@ -95,7 +99,8 @@ def build_plan(at: Inspection) -> Plan:
         latents_bytes=latents_bytes,
         # one state more than is kept: the new one is written before the oldest goes
         disk_bytes=num_saves * save_bytes + (_KEPT_STATES + 1) * state_bytes + latents_bytes,
-        memory_bytes=_memory_bytes(at, num_parameters),
+        memory_bytes=foretold.peak_bytes if foretold else _memory_bytes(at, num_parameters),
+        memory_source=f"forecast, most while {foretold.peak_phase}" if foretold else "estimate",
         step_s=step_s,
         time_source=source,
     )
@@ -143,7 +148,7 @@ def _memory_bytes(at: Inspection, num_trained: int) -> int:
     if train.gradient_checkpointing:
         kept = facts.checkpointed_bytes * area
     else:
-        kept = facts.activation_bytes[0] * area + facts.activation_bytes[1] * area**2
+        kept = facts.activation_bytes * area
     kept *= at.spec.dataset.batch_size * (width / 4)
     trained = num_trained * (2 * _TRAINED_BYTES_A_PARAMETER + _memory_of_steps(at))
     return math.ceil(_PROCESS_BYTES + weights + kept + trained)

@@ -45,7 +45,7 @@ def iter_plan_rows(report: Report) -> Iterator[PlanRow]:
     yield PlanRow("state", show_bytes(plan.state_bytes), "to resume from, the last two are kept")
     yield PlanRow("latents", show_bytes(plan.latents_bytes), "cached in work/")
     yield PlanRow("disk", show_bytes(plan.disk_bytes), "in all at most, without samples")
-    yield PlanRow("memory", show_bytes(plan.memory_bytes), "estimate")
+    yield PlanRow("memory", show_bytes(plan.memory_bytes), plan.memory_source)
     yield PlanRow("time", describe_time(report), plan.time_source)
 
 

@@ -60,6 +60,9 @@ class TrainTable(Table):
     """Gradients are clipped to this norm; 0 is no clipping."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: much less memory, about a third slower."""
+    cpu_offload_checkpointing: bool = False
+    """With gradient_checkpointing: keep what is left of activations in the CPU's memory. Less of
+    the GPU's, and slower."""
     mixed_precision: Literal["no", "fp16", "bf16"] = "no"
     """Compute in half precision: bf16 on newer GPUs, fp16 on older ones, no on a CPU."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 42

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 from torch import nn
+from torch.utils.checkpoint import noop_context_fn
 
-from lorawiz.families.adapter import Adapter
+from lorawiz.families.adapter import Adapter, Contexts
 from lorawiz.families.clip.new_token import NewToken
 from lorawiz.spec import Spec
 from lorawiz.train.frozen import freeze_convolutions
@@ -62,16 +63,22 @@ def build_trained(
 
 
 def prepare_models(
-    spec: Spec, adapter: Adapter, unet: Any, text_encoder: nn.Module | None, device: torch.device
+    spec: Spec,
+    adapter: Adapter,
+    unet: Any,
+    text_encoder: nn.Module | None,
+    device: torch.device,
+    contexts: Contexts = noop_context_fn,
 ) -> None:
     """Make the models ready to train, once what trains is in them: lean, where they belong."""
     freeze_convolutions(unet)
     make_lean(unet)
     unet.to(device)
     if spec.train.gradient_checkpointing:
-        adapter.enable_gradient_checkpointing(unet)
+        is_offloaded = spec.train.cpu_offload_checkpointing
+        adapter.enable_gradient_checkpointing(unet, is_offloaded, contexts)
         if text_encoder is not None and spec.changes_text:
-            adapter.enable_gradient_checkpointing(text_encoder)
+            adapter.enable_gradient_checkpointing(text_encoder, is_offloaded, contexts)
 
 
 def _add_word(spec: Spec, adapter: Adapter, text_encoder: nn.Module) -> NewWord:

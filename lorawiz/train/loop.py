@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import torch
@@ -19,7 +20,9 @@ from lorawiz.dataset.subsets import is_class_image
 from lorawiz.errors import RunError
 from lorawiz.train.finiteness import HINT, MAX_SKIPPED_IN_A_ROW, describe_failure
 from lorawiz.train.measuring import find_latent_shape, load_batch_moments, measure_losses
+from lorawiz.train.memory_advice import advise, describe
 from lorawiz.train.noise import draw_noise
+from lorawiz.train.out_of_memory import is_out_of_memory
 from lorawiz.train.rates import effective_rate
 from lorawiz.train.steering import Refused
 from lorawiz.train.stopping import StopRequested
@@ -44,7 +47,7 @@ def run_loop(trainer: Trainer) -> str:
             continue
         # dropout is the one draw from the global generator: pinned to the step
         torch.manual_seed(derive_seed(spec.train.seed, "dropout", plan.step))
-        loss = accumulate_gradients(trainer, plan)
+        loss = _accumulate_or_end(trainer, plan, optimizer)
         grad_norm = _clip_gradients(trainer)
         is_sound = guard.judge(plan, loss, grad_norm)
         trainer.image_losses.end_step(is_sound)
@@ -123,6 +126,39 @@ def _begin(trainer: Trainer) -> str:
     if reason and step == 0:
         raise StopRequested(reason)
     return reason
+
+
+def _accumulate_or_end(trainer: Trainer, plan: StepPlan, optimizer: Any) -> float:
+    """Forward and backward, tried once more where memory runs out: caches are freed in between.
+
+    Raises RunError when it runs out again, the state before the step being saved. A step draws
+    the same numbers each time, so the second try is the first one's equal.
+    """
+    try:
+        return accumulate_gradients(trainer, plan)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        trainer.journal.write("warning", message=f"{describe(trainer, plan)}; it is tried again")
+    # outside of the handler: the error holds the frames of the step, and they its tensors
+    _start_anew(trainer, plan, optimizer)
+    try:
+        return accumulate_gradients(trainer, plan)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        said = describe(trainer, plan)
+    _start_anew(trainer, plan, optimizer)
+    if plan.step > 1:
+        trainer.save_state(plan.step - 1)
+    raise RunError(said, advise(trainer, plan))
+
+
+def _start_anew(trainer: Trainer, plan: StepPlan, optimizer: Any) -> None:
+    optimizer.zero_grad()
+    trainer.image_losses.end_step(is_made=False)
+    trainer.release()
+    torch.manual_seed(derive_seed(trainer.job.spec.train.seed, "dropout", plan.step))
 
 
 def accumulate_gradients(trainer: Trainer, plan: StepPlan) -> float:

@@ -35,6 +35,7 @@ from lorawiz.train.job import Job
 from lorawiz.train.losses import Loss
 from lorawiz.train.masks import LossMasks
 from lorawiz.train.optimizers import averaged_weights, build_optimizer
+from lorawiz.train.precision import SAVE_DTYPES, compute_dtype, weights_dtype
 from lorawiz.train.rates import Rates, build_rates
 from lorawiz.train.sampling import SamplePrompt, draw_latents, save_pictures
 from lorawiz.train.saving import Saver
@@ -43,9 +44,6 @@ from lorawiz.train.steering import BeforeTraining, Steering
 from lorawiz.train.stopping import StopRequested, StopWatch
 from lorawiz.train.trained import Trained, TrainedTogether
 from lorawiz.train.trial import try_optimizer
-
-_DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-_SAVE_DTYPES = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 @dataclass
@@ -82,7 +80,7 @@ class Trainer:
         self.accelerator = Accelerator(mixed_precision=job.spec.train.mixed_precision)
         self.device: torch.device = self.accelerator.device
         self.reading = Reading.of(job.spec)
-        self.dtype = _DTYPES[job.spec.train.mixed_precision]
+        self.dtype = compute_dtype(job.spec)
         self.adapter: Adapter = load_adapter(job.spec.base.family)
         self.diffusion = build_diffusion(job, self.adapter)
         self.loss = Loss(job.spec.train, self.diffusion)
@@ -138,12 +136,12 @@ class Trainer:
 
     def _save_product(self, saver: Saver, path: Path, step: int, epoch: int) -> None:
         precision = self.job.spec.train.save_precision
-        if not saver.trained.fits(_SAVE_DTYPES[precision]):
+        if not saver.trained.fits(SAVE_DTYPES[precision]):
             said = f"{path.name} is saved in float: some weights are too large for {precision}"
             self.journal.write("warning", message=said)
             precision = "float"
         metadata = self.job.metadata(step, epoch, saver.product)
-        num_bytes = saver.save(path, _SAVE_DTYPES[precision], metadata)
+        num_bytes = saver.save(path, SAVE_DTYPES[precision], metadata)
         shown = path.relative_to(self.job.project.root).as_posix()
         self.journal.write("save", step=step, epoch=epoch, path=shown, num_bytes=num_bytes)
 
@@ -212,7 +210,7 @@ class Trainer:
                 )
             self._latents.put(moments_MHW, *latents_key(item, self.job.spec, self.job.vae_sha256))
         del vae
-        self._release()
+        self.release()
 
     def _iter_needed_views(self) -> Iterator[Item]:
         """Each view of an image that the run's steps and validations will ask for, once."""
@@ -251,8 +249,7 @@ class Trainer:
         if can_cache and not missing and not spec.sample.prompts:
             return None
         self._phase("loading the text encoder", 0, 1)
-        trains_it = spec.trains_full and spec.trains_text_encoder
-        dtype = torch.float32 if trains_it else self.dtype
+        dtype = weights_dtype(spec, "text_encoder")
         text_encoder = self.adapter.load_text_encoder(self.job.checkpoint, dtype)
         text_encoder.to(self.device)
         if spec.sample.prompts:
@@ -264,7 +261,7 @@ class Trainer:
             self._phase("caching text", done, len(missing))
             self._texts.put(self._encode(text_encoder, [prompt]), *self._text_key(prompt))
         del text_encoder
-        self._release()
+        self.release()
         return None
 
     def _cached_text(self, prompt: str) -> TextConditioning:
@@ -299,8 +296,7 @@ class Trainer:
     def _load_models(self, text_encoder: nn.Module | None) -> Models:
         spec = self.job.spec
         self._phase("loading the U-Net", 0, 1)
-        dtype = torch.float32 if spec.trains_full and spec.trains_unet else self.dtype
-        unet = self.adapter.load_unet(self.job.checkpoint, dtype)
+        unet = self.adapter.load_unet(self.job.checkpoint, weights_dtype(spec, "unet"))
         savers = build_savers(self.job, self.adapter, unet, text_encoder, self.device)
         network = TrainedTogether([saver.trained for saver in savers])
         prepare_models(spec, self.adapter, unet, text_encoder, self.device)
@@ -329,13 +325,14 @@ class Trainer:
                 yield
         finally:
             self.models.network.set_training(True)
-            self._release()
+            self.release()
 
     def _load_vae(self) -> nn.Module:
         self._phase("loading the VAE", 0, 1)
         return self.adapter.load_vae(self.job.checkpoint, self.job.vae).to(self.device)
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Give back memory that nothing uses."""
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()

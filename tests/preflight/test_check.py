@@ -174,8 +174,8 @@ def test_memory_grows_with_what_it_is_made_of(tmp_path: Path) -> None:
     assert memory(train__mixed_precision="bf16") < small
     large = {"dataset__resolution": "512", "dataset__max_bucket_reso": "512"}
     assert memory(**large, train__gradient_checkpointing="true") < memory(**large)
-    # SD1.5 at 512 px in fp32, as measured on the meta device: 4.8 GB kept for the backward pass
-    assert memory(**large, network__train_unet_only="true") == pytest.approx(8.9e9, rel=0.05)
+    # SD1.5 at 512 px in fp32: 3.4 GB of weights, 1.4 GB for the backward pass, 0.6 of the process
+    assert memory(**large, network__train_unet_only="true") == pytest.approx(5.5e9, rel=0.05)
 
 
 def test_what_is_held_out_is_in_the_plan_and_not_trained(tmp_path: Path) -> None:

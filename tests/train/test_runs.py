@@ -18,6 +18,7 @@ from lorawiz.runs.folder import RunFolder
 from lorawiz.runs.journal import read_events
 from lorawiz.runs.states import list_states
 from lorawiz.runs.view import load_view
+from lorawiz.train import loop
 from lorawiz.train import state as state_module
 from lorawiz.train.trainer import Trainer
 from tests.support.training import (
@@ -422,18 +423,76 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(
     assert "the loss is not finite at step 3, with images/IMG_" in view.message
 
 
-def test_running_out_of_memory_is_told_with_advice(
+def fail_at_third_step(num_times: int, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let the first `num_times` predictions of the third step run out of memory."""
+    predict, accumulate = sd15.Sd15Adapter.predict_noise, loop.accumulate_gradients
+    failed: list[int] = []
+    now: list[int] = []
+
+    def note_step(trainer: Any, plan: Any) -> float:
+        now[:] = [plan.step]
+        return accumulate(trainer, plan)
+
+    def fail(self: Any, unet: Any, noisy: torch.Tensor, *inputs: Any) -> torch.Tensor:
+        if now == [3] and len(failed) < num_times and not noisy.is_meta:
+            failed.append(3)
+            raise error
+        return predict(self, unet, noisy, *inputs)
+
+    monkeypatch.setattr(loop, "accumulate_gradients", note_step)
+    monkeypatch.setattr(sd15.Sd15Adapter, "predict_noise", fail)
+
+
+OUT_OF_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory"),
+    MemoryError(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["gpu", "cpu", "python"])
+def test_a_step_without_memory_is_tried_again_and_the_run_is_the_same(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    straight = make_run(tmp_path / "straight", tiny_base, SHORT)
+    assert train(straight) == 0
+    run = make_run(tmp_path / "run", tiny_base, SHORT)
+    fail_at_third_step(1, monkeypatch, error)
+    assert train(run) == 0
+    warnings = [e["message"] for e in read_events(run.journal) if e["event"] == "warning"]
+    assert any("out of memory at step 3, at " in each for each in warnings)
+    assert losses(run) == losses(straight)
+    assert final_hash(run.path) == final_hash(straight.path)
+
+
+def test_running_out_of_memory_twice_ends_with_a_state_and_advice(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {**SHORT, "train.save_every_n_steps": "4"}
+    straight = make_run(tmp_path / "straight", tiny_base, settings)
+    assert train(straight) == 0
+    run = make_run(tmp_path / "run", tiny_base, settings)
+    with monkeypatch.context() as patch:
+        fail_at_third_step(2, patch, OUT_OF_MEMORY[0])
+        assert train(run) == 2
+    view = load_view(run)
+    assert "out of memory at step 3" in view.message
+    assert "in use" in view.message and "GB" in view.message
+    assert "train.gradient_checkpointing = true saves about" in view.hint
+    assert "dataset.batch_size = 1, train.gradient_accumulation_steps = 2 saves" in view.hint
+    assert (view.state(), view.state_step) == ("failed", 2)
+    assert train(run, "--resume") == 0
+    assert losses(run) == losses(straight)
+    assert final_hash(run.path) == final_hash(straight.path)
+
+
+def test_another_error_in_a_step_is_no_lack_of_memory(
     tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_run(tmp_path / "run", tiny_base, SHORT)
-
-    def fail(*inputs: Any) -> torch.Tensor:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-
-    monkeypatch.setattr(sd15.Sd15Adapter, "predict_noise", fail)
-    assert train(run) == 2
-    assert "out of memory" in load_view(run).message
-    assert "gradient_checkpointing" in load_view(run).hint
+    fail_at_third_step(1, monkeypatch, RuntimeError("a bug"))
+    assert train(run) == 1
+    assert "a bug" in load_view(run).message
 
 
 def test_a_full_disk_while_saving_keeps_the_last_state(

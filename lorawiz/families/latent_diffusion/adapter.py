@@ -11,14 +11,16 @@ from typing import Any
 import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
+from torch.utils.checkpoint import noop_context_fn
 
 from lorawiz.errors import ModelError, visible_text
-from lorawiz.families.adapter import LoraTarget
+from lorawiz.families.adapter import Contexts, LoraTarget
 from lorawiz.families.card import FamilyCard
 from lorawiz.families.checkpoints import Checkpoint
 from lorawiz.families.clip.new_token import NewToken
 from lorawiz.families.clip.reading import Reading
 from lorawiz.families.conditioning import Framing, TextConditioning
+from lorawiz.families.latent_diffusion.checkpointing import checkpoint_blocks
 from lorawiz.families.latent_diffusion.export import SD_FOLDER, BaseExport, FolderFormat
 from lorawiz.families.latent_diffusion.exporting import UNET_PREFIX
 from lorawiz.families.latent_diffusion.layer_names import unet_names
@@ -61,6 +63,17 @@ class LatentDiffusionAdapter:
 
     def load_unet(self, checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
         return self._open_unet(checkpoint).load(dtype)
+
+    def build_vae(self, checkpoint: Checkpoint, vae: Path | None) -> nn.Module:
+        built: nn.Module = self._open_vae(checkpoint, vae).build()
+        return built
+
+    def build_text_encoder(self, checkpoint: Checkpoint) -> nn.Module:
+        [part] = self._build_text_parts(checkpoint)
+        return part
+
+    def build_unet(self, checkpoint: Checkpoint) -> Any:
+        return self._open_unet(checkpoint).build()
 
     def open_export(
         self,
@@ -133,13 +146,12 @@ class LatentDiffusionAdapter:
         )[0]  # fmt: skip
         return predicted_BCHW
 
-    def enable_gradient_checkpointing(self, model: nn.Module) -> None:
-        if isinstance(model, UNet2DConditionModel):
-            model.enable_gradient_checkpointing()
-        else:
-            for text_encoder in self._split_text_encoders(model):
-                text_encoder.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
-        # both libraries checkpoint only in training mode; neither has dropout of its own here
+    def enable_gradient_checkpointing(
+        self, model: nn.Module, is_offloaded: bool = False, contexts: Contexts = noop_context_fn
+    ) -> None:
+        is_unet = isinstance(model, UNet2DConditionModel)
+        for each in [model] if is_unet else self._split_text_encoders(model):
+            checkpoint_blocks(each, is_offloaded, contexts)
         model.train()
 
     def alphas_cumprod(self) -> Tensor:
@@ -171,6 +183,9 @@ class LatentDiffusionAdapter:
 
     def _load_text_parts(self, checkpoint: Checkpoint, dtype: torch.dtype) -> list[nn.Module]:
         return [self._open_text_part(about, checkpoint).load(dtype) for about in self.text_parts]
+
+    def _build_text_parts(self, checkpoint: Checkpoint) -> list[nn.Module]:
+        return [self._open_text_part(about, checkpoint).build() for about in self.text_parts]
 
     def _open_text_part(self, about: TextEncoderPart, checkpoint: Checkpoint) -> OpenPart:
         return open_text_part(about, checkpoint, self._config(checkpoint, about.part))

@@ -46,6 +46,10 @@ class OpenPart:
         """The model with its weights, frozen, in eval mode. Raises ModelError."""
         return fill(self.model, self.source, dtype, self.take)
 
+    def build(self) -> Any:
+        """The model without weights, frozen, in eval mode."""
+        return self.model.eval().requires_grad_(False)
+
     def list_tensors(self) -> dict[str, StoredTensor]:
         """The weights under the model's names, left in their files. Raises ModelError."""
         _read_weights(self.model, self.source, self.take, lambda tensor: None)

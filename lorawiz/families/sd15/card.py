@@ -27,8 +27,8 @@ CARD = FamilyCard(
             unet_width=320,
             context_dim=768,
             num_parameters=(859_520_964, 123_060_480, 83_653_863),
-            activation_bytes=(0.48e9, 0.18e9),
-            checkpointed_bytes=0.08e9,
+            activation_bytes=0.36e9,
+            checkpointed_bytes=0.111e9,
         ),
         # for tests: random weights, built in seconds
         "tiny": FamilySize(
@@ -36,8 +36,8 @@ CARD = FamilyCard(
             unet_width=32,
             context_dim=32,
             num_parameters=(3_222_692, 1_600_672, 516_519),
-            activation_bytes=(0.15e9, 0.05e9),
-            checkpointed_bytes=0.03e9,
+            activation_bytes=0.034e9,
+            checkpointed_bytes=0.0107e9,
         ),
         # trained: demo/base
         "demo": FamilySize(
@@ -45,8 +45,8 @@ CARD = FamilyCard(
             unet_width=48,
             context_dim=32,
             num_parameters=(5_297_508, 1_600_672, 428_871),
-            activation_bytes=(0.15e9, 0.05e9),
-            checkpointed_bytes=0.03e9,
+            activation_bytes=0.131e9,
+            checkpointed_bytes=0.051e9,
             vae_scale=4,
         ),
     },

@@ -58,6 +58,9 @@ class SdxlAdapter(LatentDiffusionAdapter):
     def load_text_encoder(self, checkpoint: Checkpoint, dtype: torch.dtype) -> nn.Module:
         return TextEncoders(*self._load_text_parts(checkpoint, dtype)).eval()
 
+    def build_text_encoder(self, checkpoint: Checkpoint) -> nn.Module:
+        return TextEncoders(*self._build_text_parts(checkpoint)).eval()
+
     def encode_prompts(
         self, text_encoder: nn.Module, prompts: Sequence[str], reading: Reading
     ) -> TextConditioning:

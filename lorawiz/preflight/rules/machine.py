@@ -62,16 +62,20 @@ def find_short_memory(at: Inspection) -> Iterator[Problem]:
     if torch is None:
         return
     has = torch.device_bytes or at.machine.memory_bytes
-    needs = build_plan(at).memory_bytes
+    plan = build_plan(at)
+    needs, source = plan.memory_bytes, plan.memory_source
     if needs > has:
         smaller = edit_setting("dataset.batch_size", "N", "a smaller batch: {}") | edit_setting(
             "dataset.resolution", "PIXELS", "smaller pictures: {}"
         )
         yield Problem(
-            f"about {show_bytes(needs)} of memory (estimate), and there are {show_bytes(has)}",
-            smaller
-            if at.spec.train.gradient_checkpointing
-            else set_to("train.gradient_checkpointing", True) | smaller,
+            f"about {show_bytes(needs)} of memory ({source}), and there are {show_bytes(has)}",
+            (
+                smaller
+                if at.spec.train.gradient_checkpointing
+                else set_to("train.gradient_checkpointing", True) | smaller
+            )
+            | run("check", "--memory", words="{} says what saves how much"),
         )
 
 
