@@ -29,6 +29,9 @@ from lorawiz.train.stopping import StopRequested
 from lorawiz.train.trainer import Trainer
 from lorawiz.train.validation import catch_up, is_due, validate
 
+_MOST_TRIES = 3
+"""Of a step that runs out of memory."""
+
 
 def run_loop(trainer: Trainer) -> str:
     """Train from `trainer.first_step` to the end. Returns why it was stopped early, or ''."""
@@ -129,26 +132,23 @@ def _begin(trainer: Trainer) -> str:
 
 
 def _accumulate_or_end(trainer: Trainer, plan: StepPlan, optimizer: Any) -> float:
-    """Forward and backward, tried once more where memory runs out: caches are freed in between.
+    """Forward and backward; tried again where memory runs out, with all caches freed in between.
 
-    Raises RunError when it runs out again, the state before the step being saved. A step draws
-    the same numbers each time, so the second try is the first one's equal.
+    Raises RunError where it ran out `_MOST_TRIES` times, the state before the step being saved. A
+    step draws the same numbers each time, so a later try is the first one's equal.
     """
-    try:
-        return accumulate_gradients(trainer, plan)
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        trainer.journal.write("warning", message=f"{describe(trainer, plan)}; it is tried again")
-    # outside of the handler: the error holds the frames of the step, and they its tensors
-    _start_anew(trainer, plan, optimizer)
-    try:
-        return accumulate_gradients(trainer, plan)
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        said = describe(trainer, plan)
-    _start_anew(trainer, plan, optimizer)
+    said = ""
+    for number in range(1, _MOST_TRIES + 1):
+        if number > 1:
+            trainer.journal.write("warning", message=f"{said}; try {number} of {_MOST_TRIES}")
+        try:
+            return accumulate_gradients(trainer, plan)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            said = describe(trainer, plan)
+        # outside of the handler: the error holds the frames of the step, and they its tensors
+        _start_anew(trainer, plan, optimizer)
     if plan.step > 1:
         trainer.save_state(plan.step - 1)
     raise RunError(said, advise(trainer, plan))

@@ -460,12 +460,13 @@ def test_a_step_without_memory_is_tried_again_and_the_run_is_the_same(
     fail_at_third_step(1, monkeypatch, error)
     assert train(run) == 0
     warnings = [e["message"] for e in read_events(run.journal) if e["event"] == "warning"]
-    assert any("out of memory at step 3, at " in each for each in warnings)
+    assert [each.rpartition("; ")[2] for each in warnings] == ["try 2 of 3"]
+    assert "out of memory at step 3, at " in warnings[0]
     assert losses(run) == losses(straight)
     assert final_hash(run.path) == final_hash(straight.path)
 
 
-def test_running_out_of_memory_twice_ends_with_a_state_and_advice(
+def test_running_out_of_memory_three_times_ends_with_a_state_and_advice(
     tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = {**SHORT, "train.save_every_n_steps": "4"}
@@ -473,7 +474,7 @@ def test_running_out_of_memory_twice_ends_with_a_state_and_advice(
     assert train(straight) == 0
     run = make_run(tmp_path / "run", tiny_base, settings)
     with monkeypatch.context() as patch:
-        fail_at_third_step(2, patch, OUT_OF_MEMORY[0])
+        fail_at_third_step(3, patch, OUT_OF_MEMORY[0])
         assert train(run) == 2
     view = load_view(run)
     assert "out of memory at step 3" in view.message
