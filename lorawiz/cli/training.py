@@ -18,7 +18,7 @@ from lorawiz.runs.folder import RunFolder, find_run, list_runs
 from lorawiz.runs.freeze import Models, freeze_run
 from lorawiz.runs.launch import launch, wait_for_trainer
 from lorawiz.runs.locks import launch_lock, refuse_second_run
-from lorawiz.runs.manifest import find_changes, read_manifest
+from lorawiz.runs.manifest import find_changes, find_frozen_changes, read_manifest
 from lorawiz.runs.states import find_newest_state
 from lorawiz.runs.view import load_view
 from lorawiz.spec import Spec, load_spec
@@ -73,7 +73,9 @@ def resume(project: Project, run_id: str | None) -> RunFolder:
     spec = load_spec(run.spec)
     with launch_lock(project):
         refuse_second_run(project)
-        changes = find_changes(read_manifest(run.manifest), project, find_models(project, spec))
+        manifest = read_manifest(run.manifest)
+        changes = find_frozen_changes(manifest, run)
+        changes += find_changes(manifest, project, find_models(project, spec))
         if changes:
             raise RunError(
                 f"{run.run_id} was made from other inputs: {'; '.join(changes[:5])}",

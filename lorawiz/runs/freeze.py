@@ -22,7 +22,7 @@ def freeze_run(
 ) -> RunFolder:
     """Make the run's folder with everything that decides its result."""
     run = create_run(project, spec.project.name)
-    manifest = build_manifest(run.run_id, records, models)
+    manifest = build_manifest(run.run_id, spec, records, models)
     write_atomically(run.spec, dump_spec(spec))
     save_dataset(run.dataset, Dataset(tuple(records)))
     write_manifest(run.manifest, manifest)

@@ -8,20 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import lorawiz
-from lorawiz.dataset.records import ImageRecord, dataset_digest, find_image
+from lorawiz.dataset.records import ImageRecord, dataset_digest, find_image, load_dataset
 from lorawiz.errors import RunError, visible_text
 from lorawiz.paths import Project, file_sha256, model_sha256, write_atomically
+from lorawiz.runs.folder import RunFolder
+from lorawiz.spec import Spec, load_spec
+from lorawiz.spec.document import flatten
 
 _PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "pillow")
 
 
 def build_manifest(
-    run_id: str, records: Sequence[ImageRecord], models: dict[str, tuple[str, Path]]
+    run_id: str,
+    spec: Spec,
+    records: Sequence[ImageRecord],
+    models: dict[str, tuple[str, Path]],
 ) -> dict[str, Any]:
     """What the run is made from. `models` maps base and vae to (name in the spec, path)."""
     return {
         "schema": 1,
         "run": run_id,
+        "spec": flatten(spec),
         "dataset_digest": dataset_digest(records),
         "images": {record.image_path: record.sha256 for record in records},
         "models": {
@@ -55,6 +62,20 @@ def read_manifest(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise RunError(f"{visible_text(str(path))}: cannot be read", "start a new run") from error
     return manifest
+
+
+def find_frozen_changes(manifest: dict[str, Any], run: RunFolder) -> list[str]:
+    """What is no more as it was frozen in the run's own folder: one sentence a setting."""
+    changes = []
+    now = flatten(load_spec(run.spec))
+    frozen = manifest.get("spec", now)
+    for key in sorted(frozen.keys() | now.keys()):
+        was, found = frozen.get(key), json.loads(json.dumps(now.get(key)))
+        if was != found:
+            changes.append(f"{run.spec.name}: {key} is {found!r}, and was {was!r}")
+    if dataset_digest(load_dataset(run.dataset).records) != manifest["dataset_digest"]:
+        changes.append(f"{run.run_id}/{run.dataset.name} has changed since it was frozen")
+    return changes
 
 
 def find_changes(

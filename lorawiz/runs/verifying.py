@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lorawiz.dataset.records import dataset_digest, load_dataset
 from lorawiz.errors import LorawizError, visible_text
 from lorawiz.loras.comparison import compare_tensors, hash_tensors, read_saved_hash
 from lorawiz.runs.folder import RunFolder
-from lorawiz.runs.manifest import find_changes, installed_versions, read_manifest
+from lorawiz.runs.manifest import (
+    find_changes,
+    find_frozen_changes,
+    installed_versions,
+    read_manifest,
+)
 from lorawiz.runs.view import load_view
 
 Models = Mapping[str, tuple[str, Path]]
@@ -31,8 +35,7 @@ def verify_inputs(run: RunFolder, models: Models) -> Verdict:
     """Images, models and words against the manifest; versions that differ are notes."""
     manifest = read_manifest(run.manifest)
     problems = find_changes(manifest, run.project, dict(models))
-    if dataset_digest(load_dataset(run.dataset).records) != manifest["dataset_digest"]:
-        problems.append(f"{run.run_id}/dataset.jsonl has changed since it was frozen")
+    problems += find_frozen_changes(manifest, run)
     return Verdict(tuple(problems), tuple(_find_other_versions(manifest)))
 
 

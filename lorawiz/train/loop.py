@@ -6,6 +6,7 @@ Shape suffixes: B batch, M twice the latent channels, H W latent rows and column
 import math
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,8 +150,9 @@ def _accumulate_or_end(trainer: Trainer, plan: StepPlan, optimizer: Any) -> floa
             said = describe(trainer, plan)
         # outside of the handler: the error holds the frames of the step, and they its tensors
         _start_anew(trainer, plan, optimizer)
-    if plan.step > 1:
-        trainer.save_state(plan.step - 1)
+    with suppress(MemoryError):  # where not even a state can be packed, the last one stands
+        if plan.step > 1:
+            trainer.save_state(plan.step - 1)
     raise RunError(said, advise(trainer, plan))
 
 

@@ -1,6 +1,7 @@
 """What is said when a step does not fit: at what size, what there is, what each setting saves."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import psutil
@@ -27,9 +28,11 @@ def describe(trainer: Trainer, plan: StepPlan) -> str:
 
 def advise(trainer: Trainer, plan: StepPlan) -> str:
     """What each setting would save, best first, and how to go on."""
-    savings = sorted(_iter_savings(trainer, _find_bucket(plan)), reverse=True)
+    savings: list[tuple[int, str]] = []
+    with suppress(LorawizError, RuntimeError, MemoryError):  # advice is not worth an error
+        savings = sorted(_iter_savings(trainer, _find_bucket(plan)), reverse=True)
     lines = [f"{words} saves about {show_bytes(saved)}" for saved, words in savings]
-    has_state = "the state before the step is saved; " if plan.step > 1 else ""
+    has_state = f"the state behind step {step} is kept; " if (step := trainer.kept_step) else ""
     return "\n".join([*lines, f"{has_state}a run with other settings begins anew: lorawiz run"])
 
 

@@ -91,7 +91,7 @@ class Trainer:
         self._latents = TensorCache(job.project, "latents")
         self._texts = TextCache(job.project)
         self._sample_prompts: list[SamplePrompt] = []
-        self._kept_step: int | None = None
+        self.kept_step: int | None = None
         """The step of the newest state, once this process knows of one."""
         self.models: Models
 
@@ -147,14 +147,14 @@ class Trainer:
 
     def save_state(self, step: int) -> None:
         """Write the state that a resume continues from, unless it is there already."""
-        if step == self._kept_step:
+        if step == self.kept_step:
             return
         models = self.models
         refuse_diverged(models.network, step)
         scaler = self.accelerator.scaler
         scaler_state = scaler.state_dict() if scaler is not None else {}
         path = save_state(self.job.run.state, step, models, scaler_state, self.image_losses.pack())
-        self._kept_step = step
+        self.kept_step = step
         self.journal.write("state", step=step, path=path.name)
 
     @property
@@ -314,7 +314,7 @@ class Trainer:
             self.accelerator.scaler.load_state_dict(scaler_state)
         self.image_losses.restore(state.files.get(STATE_FILE))
         self.first_step = state.step + 1
-        self._kept_step = state.step
+        self.kept_step = state.step
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
