@@ -53,9 +53,9 @@ def strike(folder: Path, at: int, deed: Callable[[], None]) -> Callable[[], int]
 
     fsync, iterate = os.fsync, state._Watched.__iter__
 
-    def watched_fsync(descriptor: Any) -> None:
+    def watched_fsync(fd: Any) -> None:
         note(f"{folder}/fsync")
-        fsync(descriptor)
+        fsync(fd)
 
     def watched_parts(self: Any) -> Any:
         for part in iterate(self):

@@ -140,9 +140,9 @@ def check_order(tmp_path: Path) -> None:
     def save() -> int:
         fsync = os.fsync
 
-        def tell_fsync(descriptor: Any) -> None:
-            told.append(("fsync", str(Path(f"/proc/self/fd/{descriptor}").readlink())))
-            fsync(descriptor)
+        def tell_fsync(fd: Any) -> None:
+            told.append(("fsync", str(Path(f"/proc/self/fd/{fd}").readlink())))
+            fsync(fd)
 
         def tell(event: str, arguments: tuple[Any, ...]) -> None:
             if event == "os.rename" and str(folder) in str(arguments[0]):
