@@ -143,7 +143,8 @@ def _memory_bytes(at: Inspection, num_trained: int) -> int:
     if at.spec.trains_full:
         # in fp32 below; autocast makes a copy of them where it computes in half precision
         weights -= min(weights, num_trained) if width == _WEIGHT_BYTES["no"] else 0
-    weights *= width
+    stored = 1.0 if train.fp8_base else 0.57 if train.nf4_base else width
+    weights_bytes = weights * width - facts.num_parameters[0] * (width - stored)
     area = max((w * h for w, h in _used_buckets(at)), default=0) / 256**2
     if train.gradient_checkpointing:
         kept = facts.checkpointed_bytes * area
@@ -151,7 +152,7 @@ def _memory_bytes(at: Inspection, num_trained: int) -> int:
         kept = facts.activation_bytes * area
     kept *= at.spec.dataset.batch_size * (width / 4)
     trained = num_trained * (2 * _TRAINED_BYTES_A_PARAMETER + _memory_of_steps(at))
-    return math.ceil(_PROCESS_BYTES + weights + kept + trained)
+    return math.ceil(_PROCESS_BYTES + weights_bytes + kept + trained)
 
 
 def _memory_of_steps(at: Inspection) -> float:

@@ -17,6 +17,7 @@ from lorawiz.train.job import Job
 from lorawiz.train.lean import make_lean
 from lorawiz.train.network import LoraNetwork
 from lorawiz.train.new_word import NewWord
+from lorawiz.train.quantized import quantize
 from lorawiz.train.saving import EmbeddingSaver, LoraSaver, ModelSaver, Saver
 
 
@@ -71,6 +72,8 @@ def prepare_models(
     contexts: Contexts = noop_context_fn,
 ) -> None:
     """Make the models ready to train, once what trains is in them: lean, where they belong."""
+    if spec.train.fp8_base or spec.train.nf4_base:
+        quantize(unet, "fp8" if spec.train.fp8_base else "nf4")
     freeze_convolutions(unet)
     make_lean(unet)
     unet.to(device)

@@ -17,6 +17,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.grad import conv2d_input
 
 from lorawiz.train.autocasting import find_autocast_dtype, without_autocast
+from lorawiz.train.quantized import Quantized
 
 MATMUL_MAX_PIXELS = 256
 """Up to this many output pixels, batch included, the matrix product wins (measured on AVX2)."""
@@ -85,7 +86,7 @@ def can_fuse(x: Tensor, weight: Tensor) -> bool:
 
 def lora_matmul(
     x: Tensor,
-    weight_OI: Tensor,
+    weight_OI: Tensor | Quantized,
     bias_O: Tensor | None,
     down_RI: Tensor,
     up_OR: Tensor,
@@ -176,25 +177,28 @@ class _LoraMatmul(torch.autograd.Function):
     def forward(
         ctx: Any,
         x_NI: Tensor,
-        weight_OI: Tensor,
+        weight_OI: Tensor | Quantized,
         bias_O: Tensor | None,
         down_RI: Tensor,
         up_OR: Tensor,
         scale: float,
     ) -> Tensor:
         dtype = x_NI.dtype
+        ctx.stored = stored = weight_OI if isinstance(weight_OI, Quantized) else None
+        given, weight_OI = weight_OI, _read(weight_OI, dtype)
         low_NR = x_NI @ down_RI.to(dtype).t()
         bias = None if bias_O is None else bias_O.to(dtype)
-        y_NO = nn.functional.linear(x_NI, weight_OI.to(dtype), bias)
+        y_NO = nn.functional.linear(x_NI, weight_OI, bias)
         y_NO.addmm_(low_NR, up_OR.to(dtype).t(), alpha=scale)
-        ctx.save_for_backward(x_NI, low_NR, weight_OI, down_RI, up_OR)
+        kept = None if stored is not None else given
+        ctx.save_for_backward(x_NI, low_NR, kept, down_RI, up_OR)
         ctx.scale = scale
         return y_NO
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_NO: Tensor) -> tuple[Tensor | None, ...]:
-        x_NI, low_NR, weight_OI, down_RI, up_OR = ctx.saved_tensors
+        x_NI, low_NR, kept, down_RI, up_OR = ctx.saved_tensors
         dtype = x_NI.dtype
         grad_low_NR = grad_NO @ up_OR.to(dtype)
         grad_up_OR = grad_NO.t() @ low_NR
@@ -203,9 +207,16 @@ class _LoraMatmul(torch.autograd.Function):
             grad_up_OR.mul_(ctx.scale)
         grad_x = None
         if ctx.needs_input_grad[0]:
-            grad_x = (grad_NO @ weight_OI.to(dtype)).addmm_(grad_low_NR, down_RI.to(dtype))
+            weight_OI = _read(kept if ctx.stored is None else ctx.stored, dtype)
+            grad_x = (grad_NO @ weight_OI).addmm_(grad_low_NR, down_RI.to(dtype))
         grad_down_RI = grad_low_NR.t() @ x_NI
         return grad_x, None, None, grad_down_RI.to(down_RI.dtype), grad_up_OR.to(up_OR.dtype), None
+
+
+def _read(weight: Tensor | Quantized, dtype: torch.dtype) -> Tensor:
+    """weight_OI, of a stored one and of a pointwise convolution too."""
+    whole = weight.read(dtype) if isinstance(weight, Quantized) else weight.to(dtype)
+    return whole.flatten(1)
 
 
 def _is_plain_and_frozen(convolution: nn.Conv2d) -> bool:

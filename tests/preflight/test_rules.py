@@ -484,6 +484,11 @@ FAILING: dict[str, Sequence[Case]] = {
     "warmup-refused": [
         Case({"train.optimizer_type": "DAdaptSGD", "train.lr_warmup_steps": "10"}, said="cannot begin at a learning rate of 0"),
     ],
+    "stored-weights-refused": [
+        Case({"train.fp8_base": "true", "network.kind": "dora"}, said="fp8_base with network.kind = dora"),
+        Case({"train.nf4_base": "true", "network.kind": "full"}, said="nf4_base with network.kind = full"),
+    ],
+    "stored-weights-missing": [Case({"train.nf4_base": "true"}, said="nf4_base needs bitsandbytes")],
     "average-twice": [
         Case({"train.optimizer_type": "AdamWScheduleFree", "train.ema_decay": "0.9"}, said="does so again"),
     ],
@@ -619,6 +624,8 @@ PASSING: dict[str, Sequence[Case]] = {
     "warmup-refused": [
         Case({"train.optimizer_type": "DAdaptAdam", "train.lr_warmup_steps": "10"}),
     ],
+    "stored-weights-refused": [Case({"train.fp8_base": "true"})],
+    "stored-weights-missing": [Case({"train.fp8_base": "true"})],
     "average-twice": [Case({"train.ema_decay": "0.9"})],
     "average-late": [Case({"train.ema_decay": "0.99"})],
     "schedule-free-scheduled": [

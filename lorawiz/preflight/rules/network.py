@@ -1,13 +1,43 @@
 """Rules on what is trained: layers, blocks, and the LoRA that training goes on from."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from lorawiz.errors import ModelError, visible_text
 from lorawiz.loras.layout import find_idle_patterns, find_wrong_lengths
 from lorawiz.loras.reading import LoraFile, find_misfit
 from lorawiz.preflight.finding import Problem, rule
-from lorawiz.preflight.fixes import by_hand, set_to, unset
+from lorawiz.preflight.fixes import by_hand, set_all, set_to, unset
 from lorawiz.preflight.inspection import Inspection
+from lorawiz.spec.memory_settings import STORED_KINDS
+
+
+@rule("stored-weights-refused", "error")
+def find_refused_storage(at: Inspection) -> Iterator[Problem]:
+    """dora, loha, lokr and oft compute with the base's weights themselves, which few bits have not;
+    full fine-tuning trains them."""
+    train, kind = at.spec.train, at.spec.network.kind
+    for key in ("fp8_base", "nf4_base"):
+        if getattr(train, key) and kind not in (*STORED_KINDS, "none"):
+            yield Problem(
+                f"{key} with network.kind = {kind}",
+                set_to(f"train.{key}", False) | set_to("network.kind", "lora"),
+                f"train.{key}",
+            )
+
+
+@rule("stored-weights-missing", "error", "machine")
+def find_missing_storage(at: Inspection) -> Iterator[Problem]:
+    """nf4 is bitsandbytes' format."""
+    if at.spec.train.nf4_base and find_spec("bitsandbytes") is None:
+        yield Problem(
+            "nf4_base needs bitsandbytes, which is not installed here",
+            set_all({"train.nf4_base": "false", "train.fp8_base": "true"})
+            | by_hand(
+                "pip install 'lorawiz[cuda]'", "a program does not replace itself while it runs"
+            ),
+            "train.nf4_base",
+        )
 
 
 @rule("block-list-length", "error")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lorawiz.loras.layout import Placed
 from lorawiz.spec.network import NetworkTable
 from lorawiz.train.autocasting import find_autocast_dtype
+from lorawiz.train.quantized import find_stored
 
 Base = nn.Linear | nn.Conv2d
 
@@ -91,7 +92,8 @@ class AdapterLayer(nn.Module):
     @property
     def shape(self) -> tuple[int, ...]:
         """Of the frozen weight: [O, I], or [O, I, rows, columns]."""
-        return tuple(self.base.weight.shape)
+        stored = find_stored(self.base)
+        return tuple(self.base.weight.shape if stored is None else stored.shape)
 
     def apply_weight(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """The frozen layer's product with another weight, of any shape that holds its numbers."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lorawiz.train.frozen import can_fuse, lora_matmul
 from lorawiz.train.layers.base import AdapterLayer, Settings, compute_dtype
+from lorawiz.train.quantized import Quantized, find_stored
 
 
 class LoraLayer(AdapterLayer):
@@ -49,14 +50,28 @@ class LoraLayer(AdapterLayer):
         return self._project(x)
 
     def _project(self, x: Tensor) -> Tensor:
-        weight_OI, bias_O = self.base.weight.flatten(1), self.base.bias
-        if can_fuse(x, weight_OI) and not self._is_dropping:
+        stored, bias_O = find_stored(self.base), self.base.bias
+        weight_OI = self.base.weight.flatten(1) if stored is None else stored
+        is_known = isinstance(weight_OI, Quantized) or can_fuse(x, weight_OI)
+        if is_known and not self._is_dropping:
             return lora_matmul(x, weight_OI, bias_O, self.down_RI, self.up_OR, self.scale)
         low = nn.functional.linear(x, self.down_RI.to(compute_dtype(x)))
         low = self._drop(low, -1)
         high = nn.functional.linear(low, self.up_OR.to(low.dtype))
-        result: Tensor = nn.functional.linear(x, weight_OI, bias_O) + high * self.scale
+        if isinstance(weight_OI, Quantized):
+            whole = self._apply_base(x)
+        else:
+            whole = nn.functional.linear(x, weight_OI, bias_O)
+        result: Tensor = whole + high * self.scale
         return result
+
+    def _apply_base(self, x: Tensor) -> Tensor:
+        """The frozen layer's own product of x [..., I], a pointwise convolution's too."""
+        if self.is_convolution:
+            result: Tensor = self.base(x.movedim(-1, 1)).movedim(1, -1)
+            return result
+        plain: Tensor = self.base(x)
+        return plain
 
     def _convolve(self, x: Tensor) -> Tensor:
         down = self.down_RI.view(-1, *self.shape[1:]).to(compute_dtype(x))
