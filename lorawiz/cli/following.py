@@ -36,7 +36,7 @@ def print_lines(
         typer.echo(last)
     if printer.view.outcome is None and printer.view.state() == "killed":
         typer.echo(
-            f"{run.run_id}  killed  at step {printer.view.step}; last words: {last_log_line(run)}"
+            f"{run.run_id}  killed  at step {printer.view.step}; last words: {last_log_line(run.log)}"
         )
         if printer.view.state_step is not None:
             typer.echo(

@@ -33,6 +33,18 @@ def run(
     run_id: str = typer.Argument("", metavar="[RUN]", help="With --resume: which run."),
     detach: bool = typer.Option(False, "--detach", help="Start it and come back at once."),
     resume: bool = typer.Option(False, "--resume", help="Go on with a stopped or killed run."),
+    num_processes: int = typer.Option(
+        0,
+        "--num-processes",
+        metavar="N",
+        help="With --resume: share the same steps among so many GPUs of this machine.",
+    ),
+    join: str = typer.Option(
+        "", "--join", metavar="RUN", help="Train along with the machine that started this run."
+    ),
+    machine_rank: int = typer.Option(
+        0, "--machine-rank", metavar="K", help="With --join: which machine this is, from 1."
+    ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Check, print the plan, start nothing."),
     assignments: list[str] = typer.Option(
         [], "--set", metavar="KEY=VALUE", help="A setting for this run alone; can be repeated."
@@ -43,15 +55,16 @@ def run(
     """Check the project, then train in the background; the panel can be left and joined again."""
     from lorawiz.cli import training
 
-    if resume and (assignments or dry_run):
-        raise RunError("--resume goes on with the run's own frozen settings", "leave out --set")
-    if run_id and not resume:
-        raise RunError(
-            f"{visible_text(run_id)}: a run's id goes with --resume", "lorawiz run --resume"
-        )
+    own_settings = bool(assignments or dry_run)
+    if join or machine_rank:
+        _refuse_with_join(join, machine_rank, own_settings or bool(run_id or num_processes))
+    _refuse_with_resume(resume, own_settings, run_id, num_processes)
     project = this_project()
+    if join:
+        training.join(project, join, machine_rank, resume)
+        return
     if resume:
-        started = training.resume(project, run_id or None)
+        started = training.resume(project, run_id or None, num_processes or None)
     else:
         overrides = dict(parse_assignment(text) for text in assignments)
         checked = training.check(project, overrides)
@@ -63,6 +76,28 @@ def run(
         typer.echo(f"{started.run_id}  detached  lorawiz attach shows it, lorawiz stop ends it")
         return
     watch(started, plain=plain, as_json=as_json)
+
+
+def _refuse_with_join(join: str, machine_rank: int, has_more: bool) -> None:
+    if not join or not machine_rank:
+        raise RunError(
+            "--join and --machine-rank go together", "lorawiz run --join RUN --machine-rank 1"
+        )
+    if has_more:
+        raise RunError("--join trains what the first machine trains", "leave out the rest")
+
+
+def _refuse_with_resume(resume: bool, own_settings: bool, run_id: str, num_processes: int) -> None:
+    if resume and own_settings:
+        raise RunError("--resume goes on with the run's own frozen settings", "leave out --set")
+    if run_id and not resume:
+        raise RunError(
+            f"{visible_text(run_id)}: a run's id goes with --resume", "lorawiz run --resume"
+        )
+    if num_processes and not resume:
+        raise RunError("--num-processes goes with --resume", "lorawiz set launch.num_processes N")
+    if num_processes < 0:
+        raise RunError(f"--num-processes {num_processes}: it is 1 or more")
 
 
 def attach(

@@ -15,7 +15,7 @@ def describe_run(run: RunFolder) -> str:
     state = view.state()
     parts = [f"{view.run_id}  {state:<8}  {view.step}/{view.total_steps}", *_details(view, state)]
     if state == "killed":
-        parts.append(f"last words: {last_log_line(run)}")
+        parts.append(f"last words: {last_log_line(run.log)}")
     return "  ".join(parts)
 
 

@@ -16,7 +16,7 @@ from lorawiz.preflight.last_check import keep_check
 from lorawiz.preflight.report_lines import finding_lines, summary_line
 from lorawiz.runs.folder import RunFolder, find_run, list_runs
 from lorawiz.runs.freeze import Models, freeze_run
-from lorawiz.runs.launch import launch, wait_for_trainer
+from lorawiz.runs.launch import Launch, last_log_line, launch, wait_for_trainer
 from lorawiz.runs.locks import launch_lock, refuse_second_run
 from lorawiz.runs.manifest import find_changes, find_frozen_changes, read_manifest
 from lorawiz.runs.states import find_newest_state
@@ -62,12 +62,16 @@ def start(report: Report) -> RunFolder:
         run = freeze_run(project, spec, list(report.records), models)
         shows = "" if summary_line(report) == "ok" else " (lorawiz check shows them)"
         typer.echo(f"{run.run_id}  check   {summary_line(report)}{shows}")
-        wait_for_trainer(run, launch(run, spec))
+        _tell_machines(run, spec)
+        wait_for_trainer(run, launch(Launch(run, spec)))
     return run
 
 
-def resume(project: Project, run_id: str | None) -> RunFolder:
-    """Go on with a run from its newest whole state. Raises RunError."""
+def resume(project: Project, run_id: str | None, num_processes: int | None = None) -> RunFolder:
+    """Go on with a run from its newest whole state, in `num_processes` where they are given.
+
+    Raises RunError.
+    """
     refuse_second_run(project)
     run = _find_resumable(project, run_id)
     spec = load_spec(run.spec)
@@ -92,8 +96,44 @@ def resume(project: Project, run_id: str | None) -> RunFolder:
             typer.echo(
                 "lorawiz.toml has changed since; the run goes on with its own frozen spec", err=True
             )
-        wait_for_trainer(run, launch(run, spec, resume=True))
+        how = Launch(run, spec, resume=True, num_processes=num_processes)
+        if num_processes is None:
+            _tell_machines(run, spec)
+        wait_for_trainer(run, launch(how))
     return run
+
+
+def join(project: Project, run_id: str | None, machine_rank: int, resume: bool) -> RunFolder:
+    """Train along with the first machine, as one of those behind it; ends when the run does.
+
+    Raises RunError.
+    """
+    run = find_run(project, run_id)
+    spec = load_spec(run.spec)
+    num = spec.launch.num_machines
+    if num == 1:
+        raise RunError(
+            f"{run.run_id} trains on one machine", "lorawiz set launch.num_machines N, then run"
+        )
+    if not 0 < machine_rank < num:
+        raise RunError(
+            f"--machine-rank {machine_rank}: {run.run_id} has {num} machines",
+            f"the first runs lorawiz run; each other is one of 1 to {num - 1}",
+        )
+    how = Launch(run, spec, resume, machine_rank)
+    typer.echo(f"{run.run_id}  joined  as machine {machine_rank} of {num}; lorawiz attach shows it")
+    if launch(how).wait() and load_view(run).outcome is None:
+        said = last_log_line(how.log)
+        raise RunError(f"the part of machine {machine_rank} ended: {said}", f"see {how.log.name}")
+    return run
+
+
+def _tell_machines(run: RunFolder, spec: Spec) -> None:
+    for machine_rank in range(1, spec.launch.num_machines):
+        typer.echo(
+            f"{run.run_id}  waits   for: lorawiz run --join {run.run_id} "
+            f"--machine-rank {machine_rank}"
+        )
 
 
 def find_models(project: Project, spec: Spec) -> Models:

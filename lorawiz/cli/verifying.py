@@ -67,7 +67,7 @@ def _retrain(run: "RunFolder", inputs: "Verdict") -> "Verdict":
     import shutil
 
     from lorawiz.cli.following import print_lines
-    from lorawiz.runs.launch import launch, wait_for_trainer
+    from lorawiz.runs.launch import Launch, launch, wait_for_trainer
     from lorawiz.runs.locks import launch_lock, refuse_second_run
     from lorawiz.runs.verifying import Verdict, compare_results, make_copy
     from lorawiz.runs.view import load_view
@@ -79,7 +79,7 @@ def _retrain(run: "RunFolder", inputs: "Verdict") -> "Verdict":
         refuse_second_run(run.project)
         copy = make_copy(run)
         typer.echo(f"{run.run_id}  again   trains in {copy.path}", err=True)
-        wait_for_trainer(copy, launch(copy, load_spec(copy.spec)))
+        wait_for_trainer(copy, launch(Launch(copy, load_spec(copy.spec))))
     print_lines(copy, follow=True, to_stderr=True)
     view = load_view(copy)
     if view.outcome != "finished":

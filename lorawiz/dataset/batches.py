@@ -53,7 +53,7 @@ class StepPlan:
 
 @dataclass(frozen=True)
 class StepCount:
-    """The arithmetic of a run: images × repeats ÷ batch ÷ accumulation × epochs."""
+    """The arithmetic of a run: images × repeats ÷ batch ÷ accumulation ÷ processes × epochs."""
 
     num_images: int
     """Those of the subject that are trained."""
@@ -75,7 +75,7 @@ def count_steps(spec: Spec, records: Sequence[ImageRecord]) -> StepCount:
         bucket = fit_bucket(record.content_size, spec.dataset).bucket
         sizes[bucket] = sizes.get(bucket, 0) + 1
     per_epoch = sum(math.ceil(count / spec.dataset.batch_size) for count in sizes.values())
-    steps = math.ceil(per_epoch / spec.train.gradient_accumulation_steps)
+    steps = math.ceil(per_epoch / spec.batches_per_step)
     if steps == 0:
         return StepCount(len(subject), len(of_class), 0, 0, 0, 0)
     total = _total_steps(spec, steps)
@@ -106,7 +106,7 @@ def iter_steps(spec: Spec, records: Sequence[ImageRecord]) -> Iterator[StepPlan]
 def iter_epoch(spec: Spec, records: Sequence[ImageRecord], epoch: int) -> Iterator[StepPlan]:
     """The optimizer steps of one epoch, in order; none behind the end of the run."""
     batches = epoch_batches(spec, records, epoch)
-    size = spec.train.gradient_accumulation_steps
+    size = spec.batches_per_step
     for start in range(0, len(batches), size):
         group = tuple(batches[start : start + size])
         at = group[0][0].at
@@ -127,7 +127,7 @@ def epoch_batches(spec: Spec, records: Sequence[ImageRecord], epoch: int) -> lis
         size = spec.dataset.batch_size
         groups += [views[i : i + size] for i in range(0, len(views), size)]
     order.shuffle(groups)
-    per_step = spec.train.gradient_accumulation_steps
+    per_step = spec.batches_per_step
     num_steps = math.ceil(len(groups) / per_step)
     total = _total_steps(spec, num_steps)
     batches: list[Batch] = []

@@ -221,7 +221,7 @@ def _dataset_values(spec: Spec, run: RunFacts) -> dict[str, Any]:
     }
     return {
         "batch_size_per_device": dataset.batch_size,
-        "total_batch_size": dataset.batch_size * spec.train.gradient_accumulation_steps,
+        "total_batch_size": dataset.batch_size * spec.batches_per_step,
         "resolution": str(dataset.size),
         "color_aug": False,
         "flip_aug": dataset.flip_aug,

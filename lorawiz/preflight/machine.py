@@ -30,6 +30,8 @@ class TorchFacts:
     device_bytes: int
     """The GPU's memory in all; 0 without one."""
     bf16: bool
+    num_devices: int = 1
+    """GPUs that it finds."""
 
 
 @dataclass(frozen=True)

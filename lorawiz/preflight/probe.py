@@ -13,6 +13,7 @@ def main() -> None:
             "device_name": torch.cuda.get_device_name(0),
             "device_bytes": torch.cuda.get_device_properties(0).total_memory,
             "bf16": torch.cuda.is_bf16_supported(),
+            "num_devices": torch.cuda.device_count(),
         }
     elif torch.backends.mps.is_available():
         facts = {"device": "mps", "device_name": "Apple GPU", "device_bytes": 0, "bf16": True}

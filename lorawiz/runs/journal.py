@@ -46,6 +46,19 @@ class JournalWriter:
                 os.write(self._descriptor, b"\n")
 
 
+class SilentJournal(JournalWriter):
+    """Takes events and writes none: of several processes one keeps the journal."""
+
+    def __init__(self) -> None:
+        """It has no file."""
+
+    def write(self, event: str, **values: Any) -> None:
+        """Pass over it."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class JournalReader:
     """Reads a journal that grows: each `poll` returns the whole lines that are new."""
 

@@ -192,8 +192,35 @@ class SampleTable(Table):
 class LaunchTable(Table):
     """How the training process is started."""
 
+    num_processes: Positive = 1
+    """Processes that train together, one for each GPU of all machines. A step adds up the batches
+    of all, as sd-scripts does."""
+    num_machines: Positive = 1
+    """Machines that share the project folder and train together. lorawiz run starts the first;
+    lorawiz run --join on each other."""
+    main_process_ip: str = ""
+    """Where the other machines reach the first, such as 10.0.0.1."""
+    main_process_port: Annotated[int, Field(ge=1, le=65535)] = 29500
+    """The port there. A single machine takes any free one."""
     num_cpu_threads_per_process: Positive | None = None
-    """CPU threads of the trainer; all cores where it is not set and OMP_NUM_THREADS is not."""
+    """CPU threads of each process; an equal part of all cores where it is not set and
+    OMP_NUM_THREADS is not."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.num_processes % self.num_machines:
+            raise ValueError(
+                f"num_processes = {self.num_processes} is not a multiple of num_machines = "
+                f"{self.num_machines}: every machine has as many"
+            )
+        if self.num_machines > 1 and not self.main_process_ip:
+            raise ValueError("num_machines is above 1: set main_process_ip to the first one's")
+        return self
+
+    @property
+    def processes_here(self) -> int:
+        """Those on one machine."""
+        return self.num_processes // self.num_machines
 
 
 class Spec(Table):
@@ -222,6 +249,11 @@ class Spec(Table):
     @classmethod
     def _rules(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
+
+    @property
+    def batches_per_step(self) -> int:
+        """Batches that one optimizer step adds up, over all processes."""
+        return self.train.gradient_accumulation_steps * self.launch.num_processes
 
     @property
     def trains_unet(self) -> bool:

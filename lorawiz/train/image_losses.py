@@ -16,6 +16,10 @@ _MAX_UNREAD = 1000
 """Batches whose losses stay on the device: one wait for it in so many, or in an epoch."""
 
 
+StepLosses = list[tuple[list[str], list[float]]]
+"""(image_paths, losses) of each batch."""
+
+
 class ImageLosses:
     """The sums of the epoch that is being trained, of every view that a step was made of.
 
@@ -31,6 +35,16 @@ class ImageLosses:
     def add(self, batch: Sequence[Item], loss_B: Tensor) -> None:
         """Note the losses of a batch of the present step; does not wait for the device."""
         self._step.append(([item.record.image_path for item in batch], loss_B.detach()))
+
+    def take_step(self) -> StepLosses:
+        """The (image paths, losses) of the step's batches, which are then no longer noted."""
+        taken = [(paths, loss_B.tolist()) for paths, loss_B in self._step]
+        self._step = []
+        return taken
+
+    def put_step(self, batches: StepLosses) -> None:
+        """Note what `take_step` gave, of all processes together."""
+        self._step = [(paths, torch.tensor(losses)) for paths, losses in batches]
 
     def end_step(self, is_made: bool) -> None:
         """Count what was noted, or forget it where the step was not made."""

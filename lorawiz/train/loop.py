@@ -1,43 +1,35 @@
 """The training loop. One optimizer step: draw, predict, measure, check, update, tell.
 
-Shape suffixes: B batch, M twice the latent channels, H W latent rows and columns.
+Several processes go through it alike; the main one writes, draws and listens (see world.py).
 """
 
 import math
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import psutil
 import torch
 from torch import Tensor
 
 from lorawiz.dataset.batches import Item, StepPlan, iter_steps
-from lorawiz.dataset.seeds import derive_seed
-from lorawiz.dataset.subsets import is_class_image
 from lorawiz.errors import RunError
+from lorawiz.train.accumulating import accumulate_or_end, batch_losses
 from lorawiz.train.finiteness import HINT, MAX_SKIPPED_IN_A_ROW, describe_failure
-from lorawiz.train.measuring import find_latent_shape, load_batch_moments, measure_losses
-from lorawiz.train.memory_advice import advise, describe
 from lorawiz.train.noise import draw_noise
-from lorawiz.train.out_of_memory import is_out_of_memory
 from lorawiz.train.rates import effective_rate
 from lorawiz.train.steering import Refused
 from lorawiz.train.stopping import StopRequested
 from lorawiz.train.trainer import Trainer
 from lorawiz.train.validation import catch_up, is_due, validate
 
-_MOST_TRIES = 3
-"""Of a step that runs out of memory."""
-
 
 def run_loop(trainer: Trainer) -> str:
     """Train from `trainer.first_step` to the end. Returns why it was stopped early, or ''."""
     job, spec = trainer.job, trainer.job.spec
-    reason = _begin(trainer)
+    reason = trainer.world.lead(lambda: _begin(trainer))
     if reason:
         return reason
     # its state is where it belongs: accelerate would load it anew, in other number formats
@@ -49,10 +41,9 @@ def run_loop(trainer: Trainer) -> str:
     for plan in iter_steps(spec, job.records):
         if plan.step < trainer.first_step:
             continue
-        # dropout is the one draw from the global generator: pinned to the step
-        torch.manual_seed(derive_seed(spec.train.seed, "dropout", plan.step))
-        loss = _accumulate_or_end(trainer, plan, optimizer)
-        grad_norm = _clip_gradients(trainer)
+        mean_loss = accumulate_or_end(trainer, plan, optimizer)
+        # the one wait for the device in a step
+        loss, grad_norm = _read(mean_loss, _clip_gradients(trainer))
         is_sound = guard.judge(plan, loss, grad_norm)
         trainer.image_losses.end_step(is_sound)
         trainer.models.rates.set_rates(plan.step)
@@ -69,20 +60,29 @@ def run_loop(trainer: Trainer) -> str:
             trainer, plan, loss=loss, lr=lr, grad_norm=grad_norm, step_s=now - last_end,
             scaled=scaled,
         )  # fmt: skip
-        if plan.ends_epoch or plan.step == job.count.total_steps:
-            images = trainer.image_losses.end_epoch()
-            trainer.journal.write("image_loss", epoch=plan.epoch, images=images)
-        reason = trainer.stop.reason
-        _save_and_sample(trainer, plan, is_stopping=bool(reason))
-        if is_due(trainer, plan.step):
-            validate(trainer, plan.step)
-        here = _Here(trainer, plan.step, plan.epoch)
-        reason = trainer.steering.obey(here)
-        if reason and not here.is_last:
-            trainer.save_state(plan.step)
+        reason = trainer.world.lead(partial(_end_step, trainer, plan))
+        if reason:
             return reason
         last_end = time.perf_counter()
     return ""
+
+
+def _end_step(trainer: Trainer, plan: StepPlan) -> str:
+    """What comes behind a step, in the main process. Returns why to stop, or ''."""
+    job = trainer.job
+    if plan.ends_epoch or plan.step == job.count.total_steps:
+        images = trainer.image_losses.end_epoch()
+        trainer.journal.write("image_loss", epoch=plan.epoch, images=images)
+    reason = trainer.stop.reason
+    _save_and_sample(trainer, plan, is_stopping=bool(reason))
+    if is_due(trainer, plan.step):
+        validate(trainer, plan.step)
+    here = _Here(trainer, plan.step, plan.epoch)
+    reason = trainer.steering.obey(here)
+    if not reason or here.is_last:
+        return ""
+    trainer.save_state(plan.step)
+    return reason
 
 
 @dataclass(frozen=True)
@@ -132,82 +132,19 @@ def _begin(trainer: Trainer) -> str:
     return reason
 
 
-def _accumulate_or_end(trainer: Trainer, plan: StepPlan, optimizer: Any) -> float:
-    """Forward and backward; tried again where memory runs out, with all caches freed in between.
-
-    Raises RunError where it ran out `_MOST_TRIES` times, the state before the step being saved. A
-    step draws the same numbers each time, so a later try is the first one's equal.
-    """
-    said = ""
-    for number in range(1, _MOST_TRIES + 1):
-        if number > 1:
-            trainer.journal.write("warning", message=f"{said}; try {number} of {_MOST_TRIES}")
-        try:
-            return accumulate_gradients(trainer, plan)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            said = describe(trainer, plan)
-        # outside of the handler: the error holds the frames of the step, and they its tensors
-        _start_anew(trainer, plan, optimizer)
-    with suppress(MemoryError):  # where not even a state can be packed, the last one stands
-        if plan.step > 1:
-            trainer.save_state(plan.step - 1)
-    raise RunError(said, advise(trainer, plan))
-
-
-def _start_anew(trainer: Trainer, plan: StepPlan, optimizer: Any) -> None:
-    optimizer.zero_grad()
-    trainer.image_losses.end_step(is_made=False)
-    trainer.release()
-    torch.manual_seed(derive_seed(trainer.job.spec.train.seed, "dropout", plan.step))
-
-
-def accumulate_gradients(trainer: Trainer, plan: StepPlan) -> float:
-    """Forward and backward over the step's batches. Returns their mean loss."""
-    losses = []
-    for batch in plan.batches:
-        loss_B = batch_losses(trainer, batch)
-        trainer.image_losses.add(*_leave_out_class(trainer, batch, loss_B))
-        loss = (loss_B * find_prior_weights(trainer, batch)).mean()
-        trainer.accelerator.backward(loss / len(plan.batches))
-        losses.append(loss.detach())
-    # the one wait for the device in a step
-    return float(torch.stack(losses).mean())
-
-
-def find_prior_weights(trainer: Trainer, batch: Sequence[Item]) -> Tensor:
-    """weight_B on the device: `prior_loss_weight` for class images, 1 for others."""
-    dataset, weight = trainer.job.spec.dataset, trainer.job.spec.train.prior_loss_weight
-    weights = [weight if is_class_image(item.record, dataset) else 1.0 for item in batch]
-    return torch.tensor(weights, device=trainer.device)
-
-
-def _leave_out_class(
-    trainer: Trainer, batch: Sequence[Item], loss_B: Tensor
-) -> tuple[Sequence[Item], Tensor]:
-    """The images of the subject with their losses: class images are not what is learnt."""
-    dataset = trainer.job.spec.dataset
-    kept = [at for at, item in enumerate(batch) if not is_class_image(item.record, dataset)]
-    if len(kept) == len(batch):
-        return batch, loss_B
-    return [batch[at] for at in kept], loss_B[kept]
-
-
-def batch_losses(trainer: Trainer, batch: Sequence[Item]) -> Tensor:
-    """loss_B of one batch, with its graph."""
-    moments_BMHW = load_batch_moments(trainer, batch)
-    draw = draw_noise(trainer.job.spec.train, batch, find_latent_shape(moments_BMHW))
-    text = trainer.encode_batch(tuple(batch))
-    return measure_losses(trainer, batch, moments_BMHW, draw, text)
-
-
-def _clip_gradients(trainer: Trainer) -> float:
-    """Clip to max_grad_norm (0: measure only). Returns the norm before."""
+def _clip_gradients(trainer: Trainer) -> Tensor:
+    """Clip to max_grad_norm (0: measure only). Returns the norm before, a scalar."""
     weights = [weight for _, weight in trainer.models.network.iter_weights()]
     limit = trainer.job.spec.train.max_grad_norm or math.inf
     norm = trainer.accelerator.clip_grad_norm_(weights, limit)
-    return float(norm) if norm is not None else 0.0
+    return torch.zeros(()) if norm is None else norm
+
+
+def _read(*scalars: Tensor) -> list[float]:
+    """The values of several scalars, which a device is waited for once."""
+    device = scalars[-1].device
+    values: list[float] = torch.stack([each.float().to(device) for each in scalars]).tolist()
+    return values
 
 
 class _Guard:
@@ -227,11 +164,7 @@ class _Guard:
         if math.isfinite(loss) and (math.isfinite(grad_norm) or has_scaler):
             self._num_skipped = 0
             return True
-        said = describe_failure(
-            plan, loss, trainer.models.network, trainer.models.unet,
-            lambda batch: batch_losses(trainer, batch).mean(),
-            lambda batch: _find_timesteps(trainer, batch),
-        )  # fmt: skip
+        said = trainer.world.lead(lambda: _describe(trainer, plan, loss))
         self._num_skipped += 1
         if trainer.job.spec.train.on_nan == "stop":
             raise RunError(said, HINT)
@@ -239,6 +172,14 @@ class _Guard:
             raise RunError(f"{said}; so were the {self._num_skipped - 1} steps before", HINT)
         trainer.journal.write("warning", message=f"{said}; the step is skipped")
         return False
+
+
+def _describe(trainer: Trainer, plan: StepPlan, loss: float) -> str:
+    return describe_failure(
+        plan, loss, trainer.models.network, trainer.models.unet,
+        lambda batch: batch_losses(trainer, batch).mean(),
+        lambda batch: _find_timesteps(trainer, batch),
+    )  # fmt: skip
 
 
 def _find_timesteps(trainer: Trainer, batch: Sequence[Item]) -> list[int]:

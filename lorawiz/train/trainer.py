@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 from lorawiz.dataset.batches import Item, build_validation_views, find_unused, iter_steps
@@ -23,6 +22,7 @@ from lorawiz.families.adapter import Adapter
 from lorawiz.families.clip.new_token import NewToken
 from lorawiz.families.clip.reading import Reading
 from lorawiz.families.conditioning import TextConditioning
+from lorawiz.paths import file_sha256
 from lorawiz.runs.journal import JournalWriter
 from lorawiz.runs.states import VerifiedState
 from lorawiz.train.averaging import MovingAverage
@@ -44,6 +44,7 @@ from lorawiz.train.steering import BeforeTraining, Steering
 from lorawiz.train.stopping import StopRequested, StopWatch
 from lorawiz.train.trained import Trained, TrainedTogether
 from lorawiz.train.trial import try_optimizer
+from lorawiz.train.world import World, build_accelerator
 
 
 @dataclass
@@ -77,7 +78,8 @@ class Trainer:
         self.stop = stop
         self.steering = Steering(job.run, journal, stop)
         self.journal = journal
-        self.accelerator = Accelerator(mixed_precision=job.spec.train.mixed_precision)
+        self.accelerator = build_accelerator(job.spec.train.mixed_precision)
+        self.world = World(self.accelerator)
         self.device: torch.device = self.accelerator.device
         self.reading = Reading.of(job.spec)
         self.dtype = compute_dtype(job.spec)
@@ -96,12 +98,15 @@ class Trainer:
         self.models: Models
 
     def prepare(self, state: VerifiedState | None) -> None:
-        """Fill the caches, load what trains, go on from `state`. Raises LorawizError."""
-        self.journal.write("device", name=_device_name(self.device))
+        """Fill the caches, load what trains, go on from `state`. Raises LorawizError, PeerLost."""
+        self._meet(state)
+        self.journal.write("device", name=_device_name(self.device, self.world.size))
         try_optimizer(self.job.spec, self.job.count.total_steps, self.device)
         self._cache_latents()
-        self.masks.prepare(self._iter_needed_views(), self._hold_or_stop)
+        needed = self.world.iter_share(self._iter_needed_views())
+        self.masks.prepare(needed, self._hold_or_stop)
         text_encoder = self._prepare_text()
+        self.world.wait()
         self.models = self._load_models(text_encoder)
         if state is not None:
             self._restore(state)
@@ -192,9 +197,20 @@ class Trainer:
 
     # caches -----------------------------------------------------------------------------
 
+    def _meet(self, state: VerifiedState | None) -> None:
+        """Raises RunError where the processes do not see the same run folder, or PeerLost."""
+        own = (file_sha256(self.job.run.manifest), state.step if state else 0)
+        if any(other != own for other in self.world.gather(own)):
+            raise RunError(
+                f"the processes of {self.job.run.run_id} see different run folders",
+                "share the project folder between the machines",
+            )
+
     @torch.no_grad()
     def _cache_latents(self) -> None:
-        missing = [item for item in self._iter_needed_views() if self._is_missing(item)]
+        # of all views, not of the missing: another process may have made some by now
+        needed = self.world.iter_share(self._iter_needed_views())
+        missing = [item for item in needed if self._is_missing(item)]
         if not missing:
             return
         vae = self._load_vae()
@@ -230,7 +246,7 @@ class Trainer:
 
     def _hold_or_stop(self) -> None:
         """Stay here while the run is paused. Raises StopRequested."""
-        reason = self.steering.obey(BeforeTraining())
+        reason = self.steering.obey(BeforeTraining()) if self.world.is_main else ""
         if reason:
             raise StopRequested(reason)
 
@@ -242,6 +258,8 @@ class Trainer:
         """Cache the text encoder's outputs where they cannot change; else return it."""
         spec = self.job.spec
         can_cache = not spec.changes_text and not varies(spec.prompt)
+        if can_cache and not self.world.is_main:
+            return None
         prompts = {effective_prompt(r, spec, 1) for r in self.job.records} if can_cache else set()
         if can_cache:
             prompts |= {settled_prompt(r, spec, spec.validation.seed) for r in self.job.held_out}
@@ -252,7 +270,7 @@ class Trainer:
         dtype = weights_dtype(spec, "text_encoder")
         text_encoder = self.adapter.load_text_encoder(self.job.checkpoint, dtype)
         text_encoder.to(self.device)
-        if spec.sample.prompts:
+        if spec.sample.prompts and self.world.is_main:
             self._sample_prompts = self._encode_samples(text_encoder)
         if not can_cache:
             return text_encoder
@@ -349,7 +367,8 @@ def build_diffusion(job: Job, adapter: Adapter) -> Diffusion:
     return Diffusion(alphas_N, job.spec.base.prediction_type or job.card.prediction)
 
 
-def _device_name(device: torch.device) -> str:
+def _device_name(device: torch.device, num: int) -> str:
+    times = f"{num} × " if num > 1 else ""
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type}, {torch.get_num_threads()} threads"
+        return times + torch.cuda.get_device_name(device)
+    return f"{times}{device.type}, {torch.get_num_threads()} threads"

@@ -24,7 +24,7 @@ from lorawiz.runs.folder import RunFolder
 from lorawiz.runs.states import list_states
 from lorawiz.runs.view import load_view
 from lorawiz.spec.document import set_value
-from lorawiz.train import loop
+from lorawiz.train import accumulating, loop
 from tests.battery.children import die, expect_red, run_child, strike
 from tests.cli.runner import lorawiz
 from tests.support.training import losses, make_run, model_hash, stop_after, train, watch_journal
@@ -239,7 +239,7 @@ def test_random_numbers_that_begin_anew_are_seen(
         return begin(trainer)
 
     monkeypatch.setattr("lorawiz.train.loop.run_loop", count_from_the_start)
-    monkeypatch.setattr(loop, "derive_seed", lambda *parts: next(numbers[0]))
+    monkeypatch.setattr(accumulating, "derive_seed", lambda *parts: next(numbers[0]))
     expect_red(lambda: check_resume(tmp_path, tiny_base, monkeypatch))
 
 
@@ -282,9 +282,9 @@ def test_what_is_not_finite_stops_before_the_step(
     predict = sd15.Sd15Adapter.predict_noise
     weights: list[dict[str, torch.Tensor]] = []
     now: list[int] = []
-    accumulate = loop.accumulate_gradients
+    accumulate = accumulating.accumulate_gradients
 
-    def note_step(trainer: Any, plan: Any) -> float:
+    def note_step(trainer: Any, plan: Any) -> torch.Tensor:
         now[:] = [plan.step]
         pairs = trainer.models.network.iter_weights()
         weights.append({name: weight.detach().clone() for name, weight in pairs})
@@ -310,7 +310,7 @@ def test_what_is_not_finite_stops_before_the_step(
         return spoilt
 
     held: list[Any] = []
-    monkeypatch.setattr(loop, "accumulate_gradients", note_step)
+    monkeypatch.setattr(accumulating, "accumulate_gradients", note_step)
     monkeypatch.setattr(sd15.Sd15Adapter, "predict_noise", spoil)
     assert train(fresh) == 2
     view = load_view(fresh)
@@ -328,9 +328,9 @@ def test_a_machine_without_memory_costs_no_step(fresh: RunFolder, straight: RunF
 
     def prepare() -> None:
         patch = pytest.MonkeyPatch()
-        accumulate = loop.accumulate_gradients
+        accumulate = accumulating.accumulate_gradients
 
-        def starve(trainer: Any, plan: Any) -> float:
+        def starve(trainer: Any, plan: Any) -> torch.Tensor:
             if plan.step == 4:
                 in_use = int(Path("/proc/self/statm").read_text().split()[0]) * 4096
                 resource.setrlimit(resource.RLIMIT_AS, (in_use + 2**26, resource.RLIM_INFINITY))
@@ -339,7 +339,7 @@ def test_a_machine_without_memory_costs_no_step(fresh: RunFolder, straight: RunF
                     held.append(torch.zeros(2**18))
             return accumulate(trainer, plan)
 
-        patch.setattr(loop, "accumulate_gradients", starve)
+        patch.setattr(accumulating, "accumulate_gradients", starve)
 
     assert train_in_child(fresh, before=prepare) == 2
     assert "out of memory at step 4" in load_view(fresh).message

@@ -22,11 +22,11 @@ from lorawiz.runs.launch import last_log_line
 def test_the_last_line_that_says_something_is_found(tmp_path: Path, log: bytes, said: str) -> None:
     run = RunFolder(tmp_path)
     run.log.write_bytes(log)
-    assert last_log_line(run) == said
+    assert last_log_line(run.log) == said
 
 
 def test_a_log_that_is_not_there_says_nothing(tmp_path: Path) -> None:
-    assert last_log_line(RunFolder(tmp_path)) == ""
+    assert last_log_line(RunFolder(tmp_path).log) == ""
 
 
 def test_only_the_end_of_a_log_is_read(tmp_path: Path) -> None:
@@ -34,4 +34,4 @@ def test_only_the_end_of_a_log_is_read(tmp_path: Path) -> None:
     with run.log.open("wb") as log:
         log.seek(1 << 40)  # a hole: reading all of it would take for ever
         log.write(b"\nthe end\n")
-    assert last_log_line(run) == "the end"
+    assert last_log_line(run.log) == "the end"

@@ -15,7 +15,7 @@ from lorawiz.runs.journal import read_events
 from lorawiz.runs.view import load_view
 from lorawiz.spec.subset_edits import add_subset
 from lorawiz.spec.subsets import SubsetTable
-from lorawiz.train import loop
+from lorawiz.train import accumulating
 from lorawiz.train.trainer import Trainer
 from tests.support.projects import link_base, make_project, save_photo
 from tests.support.training import freeze, losses, model_hash, train
@@ -44,14 +44,14 @@ def test_the_loss_is_the_weighted_mean(
     tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured: list[tuple[list[str], list[float]]] = []
-    measure = loop.batch_losses
+    measure = accumulating.batch_losses
 
     def note(trainer: Trainer, batch: tuple[Item, ...]) -> torch.Tensor:
         loss_B = measure(trainer, batch)
         measured.append(([item.record.image_path for item in batch], loss_B.tolist()))
         return loss_B
 
-    monkeypatch.setattr(loop, "batch_losses", note)
+    monkeypatch.setattr(accumulating, "batch_losses", note)
     run = make_run(tmp_path / "run", tiny_base, "0.25")
     assert train(run) == 0, load_view(run).message
     assert len(measured) == 2

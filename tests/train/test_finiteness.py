@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lorawiz.errors import RunError
 from lorawiz.runs.journal import read_events
 from lorawiz.runs.view import load_view
-from lorawiz.train import loop
+from lorawiz.train import accumulating
 from lorawiz.train.finiteness import find_bad_layer, refuse_diverged
 from lorawiz.train.network import LoraNetwork
 from lorawiz.train.trainer import Trainer
@@ -25,7 +25,7 @@ class Halve(nn.Module):
 
 def break_batch(monkeypatch: pytest.MonkeyPatch, *broken: int, value: float = float("nan")) -> None:
     """Multiply the loss of the n-th measured batch."""
-    measure = loop.batch_losses
+    measure = accumulating.batch_losses
     calls: list[int] = []
 
     def measure_and_break(trainer: Trainer, batch: Any) -> Tensor:
@@ -33,7 +33,7 @@ def break_batch(monkeypatch: pytest.MonkeyPatch, *broken: int, value: float = fl
         loss = measure(trainer, batch)
         return loss * value if len(calls) in broken else loss
 
-    monkeypatch.setattr(loop, "batch_losses", measure_and_break)
+    monkeypatch.setattr(accumulating, "batch_losses", measure_and_break)
 
 
 def plant_layer(monkeypatch: pytest.MonkeyPatch, from_call: int) -> None:
@@ -113,10 +113,10 @@ def test_a_gradient_that_is_not_finite_is_named_by_its_layer(
     tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_run(tmp_path / "run", tiny_base, SHORT)
-    accumulate = loop.accumulate_gradients
+    accumulate = accumulating.accumulate_gradients
     calls: list[int] = []
 
-    def poison(trainer: Trainer, plan: Any) -> float:
+    def poison(trainer: Trainer, plan: Any) -> torch.Tensor:
         loss = accumulate(trainer, plan)
         calls.append(1)
         if len(calls) == 2:
@@ -126,7 +126,7 @@ def test_a_gradient_that_is_not_finite_is_named_by_its_layer(
             weight.grad[0, 0] = float("inf")
         return loss
 
-    monkeypatch.setattr(loop, "accumulate_gradients", poison)
+    monkeypatch.setattr(accumulating, "accumulate_gradients", poison)
     assert train(run) == 2
     said = load_view(run).message
     assert "the gradient is not finite at step 2" in said

@@ -13,7 +13,7 @@ from lorawiz.runs.folder import RunFolder
 from lorawiz.runs.journal import read_events
 from lorawiz.runs.view import load_view
 from lorawiz.spec import Spec
-from lorawiz.train import image_losses, loop
+from lorawiz.train import accumulating, image_losses
 from lorawiz.train.image_losses import ImageLosses
 from tests.support.projects import make_project
 from tests.support.training import SHORT, make_run, stop_after, train
@@ -80,7 +80,7 @@ def test_a_run_tells_what_it_measured_and_a_resumed_one_the_same(
 ) -> None:
     settings = {**SHORT, "dataset.num_repeats": "2", "train.max_train_steps": "7"}
     measured: list[tuple[int, str, float]] = []
-    measure = loop.batch_losses
+    measure = accumulating.batch_losses
 
     def note(trainer: Any, batch: tuple[Item, ...]) -> Tensor:
         loss_B = measure(trainer, batch)
@@ -92,7 +92,7 @@ def test_a_run_tells_what_it_measured_and_a_resumed_one_the_same(
 
     straight = make_run(tmp_path / "straight", tiny_base, settings)
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "batch_losses", note)
+        patch.setattr(accumulating, "batch_losses", note)
         assert train(straight) == 0
     # four steps an epoch; the second ends early with the run
     assert [epoch for epoch, _ in told(straight)] == [1, 2]

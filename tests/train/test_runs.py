@@ -18,7 +18,7 @@ from lorawiz.runs.folder import RunFolder
 from lorawiz.runs.journal import read_events
 from lorawiz.runs.states import list_states
 from lorawiz.runs.view import load_view
-from lorawiz.train import loop
+from lorawiz.train import accumulating
 from lorawiz.train import state as state_module
 from lorawiz.train.trainer import Trainer
 from tests.support.training import (
@@ -425,11 +425,11 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(
 
 def fail_at_third_step(num_times: int, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """Let the first `num_times` predictions of the third step run out of memory."""
-    predict, accumulate = sd15.Sd15Adapter.predict_noise, loop.accumulate_gradients
+    predict, accumulate = sd15.Sd15Adapter.predict_noise, accumulating.accumulate_gradients
     failed: list[int] = []
     now: list[int] = []
 
-    def note_step(trainer: Any, plan: Any) -> float:
+    def note_step(trainer: Any, plan: Any) -> torch.Tensor:
         now[:] = [plan.step]
         return accumulate(trainer, plan)
 
@@ -439,7 +439,7 @@ def fail_at_third_step(num_times: int, monkeypatch: pytest.MonkeyPatch, error: E
             raise error
         return predict(self, unet, noisy, *inputs)
 
-    monkeypatch.setattr(loop, "accumulate_gradients", note_step)
+    monkeypatch.setattr(accumulating, "accumulate_gradients", note_step)
     monkeypatch.setattr(sd15.Sd15Adapter, "predict_noise", fail)
 
 

@@ -42,6 +42,40 @@ def find_unsupported_precision(at: Inspection) -> Iterator[Problem]:
         )
 
 
+@rule("too-few-gpus", "error", "machine")
+def find_too_few_gpus(at: Inspection) -> Iterator[Problem]:
+    """Each process needs a GPU of its own; on CPUs several are slow, but they train."""
+    wanted, torch = at.spec.launch.processes_here, at.machine.torch
+    if torch is None or wanted == 1 or torch.device == "cpu":
+        return
+    if torch.device == "mps":
+        yield Problem(
+            f"num_processes = {wanted}, and Apple's GPU is one",
+            set_to("launch.num_processes", 1),
+            "launch.num_processes",
+        )
+    elif wanted > torch.num_devices:
+        yield Problem(
+            f"{wanted} processes on a machine with {torch.num_devices} "
+            f"GPU{'s' if torch.num_devices > 1 else ''}: each needs its own",
+            set_to("launch.num_processes", torch.num_devices * at.spec.launch.num_machines),
+            "launch.num_processes",
+        )
+
+
+@rule("idle-gpus", "info", "machine")
+def find_idle_gpus(at: Inspection) -> Iterator[Problem]:
+    """What was rented and does nothing."""
+    used, torch = at.spec.launch.processes_here, at.machine.torch
+    if torch is not None and torch.num_devices > used:
+        total = torch.num_devices * at.spec.launch.num_machines
+        yield Problem(
+            f"{torch.num_devices} GPUs here, and the run uses {used}",
+            set_to("launch.num_processes", total),
+            "launch.num_processes",
+        )
+
+
 @rule("disk-full", "error", "machine")
 def find_full_disk(at: Inspection) -> Iterator[Problem]:
     """A disk that fills in the night costs the run."""

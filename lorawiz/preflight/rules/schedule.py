@@ -138,4 +138,6 @@ def describe_steps(at: Inspection) -> str:
     )
     if spec.train.gradient_accumulation_steps > 1:
         text += f" ÷ accumulation {spec.train.gradient_accumulation_steps}"
+    if spec.launch.num_processes > 1:
+        text += f" ÷ {spec.launch.num_processes} processes"
     return f"{text} = {count.steps_per_epoch} steps an epoch, {count.num_epochs} epochs"
