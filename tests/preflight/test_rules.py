@@ -31,6 +31,11 @@ assert rules
 
 CPU = TorchFacts("2.13.0", "cpu", "CPU", 0, bf16=True)
 OLD_GPU = TorchFacts("2.13.0", "cuda", "Tesla T4", 16 * 10**9, bf16=False)
+TWO_GPUS = TorchFacts("2.13.0", "cuda", "RTX 4090", 24 * 10**9, bf16=True, num_devices=2)
+APPLE = TorchFacts("2.13.0", "mps", "Apple GPU", 0, bf16=True)
+TWO_MACHINES = {
+    "launch.num_processes": "4", "launch.main_process_ip": "10.0.0.1", "launch.num_machines": "2"
+}  # fmt: skip
 MACHINE = MachineFacts((), CPU, 10**12, 10**12, None)
 
 Change = Callable[[Project], None]
@@ -540,6 +545,11 @@ FAILING: dict[str, Sequence[Case]] = {
         Case({"train.mixed_precision": "fp16"}, said="needs a GPU"),
         Case({"train.mixed_precision": "bf16"}, {"torch": OLD_GPU}, said="Tesla T4 does not compute in bf16"),
     ],
+    "too-few-gpus": [
+        Case({"launch.num_processes": "3"}, {"torch": TWO_GPUS}, said="3 processes on a machine with 2 GPUs"),
+        Case({"launch.num_processes": "2"}, {"torch": APPLE}, said="Apple's GPU is one"),
+    ],
+    "idle-gpus": [Case({}, {"torch": TWO_GPUS}, said="2 GPUs here, and the run uses 1")],
     "disk-full": [Case(machine={"free_disk_bytes": 1000}, said="1.0 kB are free")],
     "memory-short": [Case(machine={"memory_bytes": 10**6}, said="and there are 1.0 MB")],
     "run-active": [Case(machine={"active_run": "lyq-0004"}, said="lyq-0004 is on")],
@@ -553,6 +563,15 @@ PASSING: dict[str, Sequence[Case]] = {
     "precision-unsupported": [
         Case({"train.mixed_precision": "bf16"}),
         Case({"train.mixed_precision": "fp16"}, {"torch": OLD_GPU}),
+    ],
+    "too-few-gpus": [
+        Case({"launch.num_processes": "2"}, {"torch": TWO_GPUS}),
+        Case({"launch.num_processes": "2"}),
+        Case(TWO_MACHINES, {"torch": TWO_GPUS}),
+    ],
+    "idle-gpus": [
+        Case({"launch.num_processes": "2"}, {"torch": TWO_GPUS}),
+        Case(TWO_MACHINES, {"torch": TWO_GPUS}),
     ],
     "alpha-scale": [Case({"network.kind": "full", "network.alpha": "64"})],
     "nothing-trained": [Case(WORD | {"network.kind": "none"})],
