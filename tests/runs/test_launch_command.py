@@ -1,6 +1,7 @@
 """What `accelerate launch` is told, by the spec's processes and machines."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from lorawiz.spec import Spec
 SEVERAL = {"num_processes": 4, "num_machines": 2, "main_process_ip": "10.0.0.1"}
 
 
-def command(launch: dict[str, object], **how: int) -> list[str]:
+def command(launch: dict[str, object], **how: Any) -> list[str]:
     spec = Spec.model_validate({"launch": launch})
     return Launch(RunFolder(Path("p/runs/lyq-0001")), spec, **how).command
 
